@@ -1,0 +1,86 @@
+package engines
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The pauses after the kernel had no resources for another connection.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// A backoff is a listener that leaves connections in the kernel's queue for a while, because there is no descriptor,
+// or no memory, for them. Without the pause the listener, which stays readable, would be tried 20,000 times a second.
+// The waiting connections are not dropped: in one process with clients and servers descriptors come free again soon,
+// and the kernel's queue bounds how many wait.
+type backoff struct {
+	pause atomic.Int64 // the current one; 0 when all is well
+	until atomic.Int64 // monotonic nanoseconds
+}
+
+func (b *backoff) reset() {
+	if b.pause.Load() != 0 {
+		b.pause.Store(0)
+		b.until.Store(0)
+	}
+}
+
+// Pause is how long nothing is to be accepted; 0 for not at all. A loop leaves the listener out of what it waits for
+// meanwhile.
+func (ln *Listener) Pause() time.Duration {
+	until := ln.back.until.Load()
+	if until == 0 {
+		return 0
+	}
+	return max(0, time.Duration(until-monotonic()))
+}
+
+// acceptFailed counts a failed accept and says whether to pause. The errors of a connection that died while it
+// waited (ECONNABORTED, and the network's, which Linux passes on: accept(2), "Error handling") concern only that one.
+func (ln *Listener) acceptFailed(errno syscall.Errno) (pause bool) {
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+	default:
+		ln.hub.fail("accept: " + unix.ErrnoName(errno) + ": " + errno.Error())
+		return false
+	}
+	text := "accept: " + unix.ErrnoName(errno) + ": " + shortage(errno)
+	ln.hub.fail(text)
+	last := time.Duration(ln.back.pause.Load())
+	if last == 0 {
+		ln.hub.log("%s; trying again after pauses of %v to %v", text, firstPause, lastPause)
+	}
+	next := min(max(firstPause, 2*last), lastPause)
+	ln.back.pause.Store(int64(next))
+	ln.back.until.Store(monotonic() + int64(next))
+	return true
+}
+
+// shortage explains what is missing.
+func shortage(errno syscall.Errno) string {
+	switch errno {
+	case syscall.EMFILE:
+		var limit syscall.Rlimit
+		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+		return fmt.Sprintf("this process holds as many descriptors as it may (%d), so connections wait in the kernel's queue", limit.Cur)
+	case syscall.ENFILE:
+		return "the system holds as many files as it may, so connections wait in the kernel's queue"
+	}
+	return "the kernel has no memory for another connection, so connections wait in its queue"
+}
+
+// monotonic is a clock that no adjustment moves, in nanoseconds; never 0.
+func monotonic() int64 {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return ts.Nano()
+}
+
+func hostUint32(p []byte) uint32 { return binary.NativeEndian.Uint32(p) }

@@ -1,0 +1,206 @@
+package engines
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// A Conn is a TCP connection: one that a server accepted, or one that Dial opened. Its methods may be called from any
+// goroutine.
+//
+// It is used in one of two ways. A flow of control of its own waits in Recv and Send. Under an event loop nothing
+// waits: Read takes what is there, Send queues what does not fit.
+type Conn struct {
+	fd      int
+	refs    atomic.Int32 // calls that use the descriptor now, and closedBit
+	id      uint64
+	hub     *hub // nil for a client's
+	count   *Counters
+	prev    *Conn // in the hub's list
+	next    *Conn
+	peer    netip.AddrPort
+	lingers atomic.Bool // SO_LINGER has a time: closing may block
+
+	// Data is the handler's own.
+	Data any
+
+	mu    sync.Mutex
+	loop  Loop     // nil: a flow of its own, in the linear style
+	armed Interest // what the loop waits for
+	state turnState
+	err   error  // the first thing that went wrong
+	out   []byte // what the kernel has not taken yet, from outAt on
+	outAt int
+	flow  *flow // nil until a flow of control waits for this connection
+	local netip.AddrPort
+}
+
+// A flow is what a connection needs for blocking calls; those under an event loop are spared it.
+type flow struct {
+	waiter
+	recv, send turnstile
+	rest       []byte // received, and not asked for yet
+}
+
+// closedBit in Conn.refs says that the connection is closed: no new call may use the descriptor, and the last one
+// that still does closes it. So a descriptor is never used, or closed, after it has become another file's.
+const closedBit = 1 << 30
+
+func newConn(fd int, peer netip.AddrPort, h *hub, count *Counters) *Conn {
+	c := &Conn{fd: fd, peer: peer, hub: h, count: count}
+	if h != nil {
+		h.add(c)
+		count.Accepted.Add(1)
+	}
+	return c
+}
+
+// acquire allows one call to use the descriptor, unless it is closed.
+func (c *Conn) acquire() bool {
+	for {
+		n := c.refs.Load()
+		if n&closedBit != 0 {
+			return false
+		}
+		if c.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (c *Conn) release() {
+	if c.refs.Add(-1) == closedBit {
+		c.free()
+	}
+}
+
+// closeDescriptor closes the connection now, or as soon as the calls that are going on have ended. Only the first
+// call does anything, and says so.
+func (c *Conn) closeDescriptor() bool {
+	for {
+		n := c.refs.Load()
+		if n&closedBit != 0 {
+			return false
+		}
+		// With one more reference, which is given back below, so that nobody frees while those who wait are woken.
+		if c.refs.CompareAndSwap(n, n|closedBit+1) {
+			break
+		}
+	}
+	c.mu.Lock()
+	f := c.flow
+	c.mu.Unlock()
+	if f != nil {
+		f.closed.Store(true)
+		f.poke()
+		if f.parked == nil && c.refs.Load() != closedBit+1 {
+			raw.Shutdown(c.fd, syscall.SHUT_RDWR) // wakes a ppoll that has no wake-up in its set
+		}
+	}
+	c.release()
+	return true
+}
+
+// free closes the descriptor. It runs once, when nobody uses it.
+func (c *Conn) free() {
+	c.mu.Lock()
+	f := c.flow
+	unsent := len(c.out) - c.outAt
+	c.out, c.outAt = nil, 0
+	c.mu.Unlock()
+	c.count.Unsent.Add(int64(-unsent))
+	if f == nil || !f.close() {
+		if c.lingers.Load() {
+			raw.CloseSlowly(c.fd)
+		} else {
+			raw.Close(c.fd)
+		}
+	}
+	if c.hub != nil {
+		c.count.Closed.Add(1)
+		c.hub.remove(c)
+	}
+}
+
+// Park lets Go's poller wait for the connection from now on, so that blocked calls cost a goroutine and no thread.
+// It is for the goroutine model and for clients, and is called before the connection is used.
+func (c *Conn) Park() error {
+	f := c.waiting()
+	p, err := park(c.fd)
+	if err != nil {
+		return err
+	}
+	f.parked = p
+	return nil
+}
+
+// waiting is the connection's flow, made when first needed.
+func (c *Conn) waiting() *flow {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flow == nil {
+		c.flow = &flow{}
+		c.flow.fd, c.flow.stop, c.flow.count = c.fd, -1, c.count
+		if c.hub != nil {
+			c.flow.stop, c.flow.base = c.hub.stopFd, c.hub.base
+		}
+		if c.refs.Load()&closedBit != 0 {
+			c.flow.closed.Store(true)
+		}
+	}
+	return c.flow
+}
+
+// poke makes whoever waits for this connection look again.
+func (c *Conn) poke() {
+	if !c.acquire() {
+		return
+	}
+	defer c.release()
+	c.mu.Lock()
+	f := c.flow
+	c.mu.Unlock()
+	if f != nil {
+		f.poke()
+	}
+}
+
+// ID counts the connections of a server from 1; 0 for a client's.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Fileno is the descriptor, or -1 once the connection is closed.
+func (c *Conn) Fileno() int {
+	if c.refs.Load()&closedBit != 0 {
+		return -1
+	}
+	return c.fd
+}
+
+// PeerAddr is the other end's address; it stays known after the close.
+func (c *Conn) PeerAddr() netip.AddrPort { return c.peer }
+
+// LocalAddr is this end's address. The kernel is asked once; a connection that was closed before anybody asked has
+// none any more.
+func (c *Conn) LocalAddr() netip.AddrPort {
+	open := c.acquire()
+	if open {
+		defer c.release()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.local.IsValid() && open {
+		c.local = raw.LocalAddr(c.fd)
+	}
+	return c.local
+}
+
+// Err is what ended the connection: nil while it lives and for an orderly end.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}

@@ -1,0 +1,44 @@
+// Package handlers holds the servers that need no script: the small services of the early Internet, and the smallest
+// web server that curl is happy with. All are made of events, so they run on every model.
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+)
+
+// A Handler is one of them.
+type Handler struct {
+	Name  string
+	About string
+	App   engines.App
+}
+
+// All lists them.
+func All() []Handler {
+	return []Handler{
+		{"chargen", "sends lines of characters for ever, as fast as they are taken (RFC 864)", chargen()},
+		{"daytime", "sends the date and time in one line and closes (RFC 867)", daytime()},
+		{"discard", "reads and throws away (RFC 863)", discard()},
+		{"echo", "sends back what it gets (RFC 862)", echo()},
+		{"http", "answers GET and HEAD over HTTP/1.1 with a small page", http()},
+	}
+}
+
+func echo() engines.App {
+	return engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
+}
+
+func discard() engines.App {
+	return engines.App{Data: func(*engines.Conn, []byte) ([]byte, error) { return nil, nil }}
+}
+
+func daytime() engines.App {
+	return engines.App{Open: func(c *engines.Conn) ([]byte, error) {
+		defer c.Close()
+		_, err := c.Send(context.Background(), []byte(time.Now().Format("Monday, January 2, 2006 15:04:05-MST\r\n")))
+		return nil, err
+	}}
+}

@@ -1,0 +1,106 @@
+package engines
+
+import (
+	"context"
+	"sync"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// A hub is what a listener and its connections share. It lives as long as one of them does.
+type hub struct {
+	place   Place
+	log     func(format string, args ...any)
+	limit   int             // of a connection's output queue
+	base    context.Context // the server's; its end is announced by stopping
+	stopFd  int             // an eventfd that becomes and stays readable when the server stops
+	buffers sync.Pool       // *[]byte of bufferSize, for flows that have something to read
+
+	mu          sync.Mutex
+	first, last *Conn // open connections, oldest first
+	holders     int   // the listener and the open connections
+	lastID      uint64
+	errors      int64
+	reasons     map[string]int64
+	workers     []*Counters
+	stopped     bool
+}
+
+// bufferSize is how much is read at once. Loopback segments are up to 64 KiB long.
+const bufferSize = 64 << 10
+
+// add registers a connection.
+func (h *hub) add(c *Conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastID++
+	h.holders++
+	c.id = h.lastID
+	if c.prev = h.last; h.last == nil {
+		h.first = c
+	} else {
+		h.last.next = c
+	}
+	h.last = c
+}
+
+// remove takes a connection out that is closed.
+func (h *hub) remove(c *Conn) {
+	h.mu.Lock()
+	if c.prev == nil {
+		h.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		h.last = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+	h.mu.Unlock()
+	h.drop()
+}
+
+// drop gives the hub up; the last holder closes what it owns.
+func (h *hub) drop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.holders--; h.holders == 0 {
+		raw.Close(h.stopFd)
+		h.stopFd = -1
+	}
+}
+
+// conns lists the open connections, oldest first.
+func (h *hub) conns() []*Conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []*Conn
+	for c := h.first; c != nil; c = c.next {
+		all = append(all, c)
+	}
+	return all
+}
+
+// stop wakes everybody who waits in the server. The context that they look at then has ended already.
+func (h *hub) stop() {
+	h.mu.Lock()
+	h.stopped = true
+	if h.stopFd >= 0 {
+		raw.Notify(h.stopFd)
+	}
+	h.mu.Unlock()
+	for _, c := range h.conns() {
+		c.poke()
+	}
+}
+
+// buffer lends a buffer of bufferSize; give it back with h.buffers.Put.
+func (h *hub) buffer() *[]byte {
+	if b, ok := h.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, bufferSize)
+	return &b
+}

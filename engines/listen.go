@@ -1,0 +1,110 @@
+package engines
+
+import (
+	"context"
+	"net/netip"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// Config says where a server listens, and how. The zero value listens on a free port of 127.0.0.1.
+type Config struct {
+	Addr      string // "host:port"; "" is "127.0.0.1:0"
+	Backlog   int    // how many connections may wait to be accepted; 0 is 128
+	ReuseAddr bool   // SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
+	ReusePort bool   // SO_REUSEPORT: several listeners share the port
+	Place     Place  // nil is Here{}
+	Options   Options
+	Log       func(format string, args ...any) // for what a person should know; nil is nobody
+	Known     []Model                          // the models that a hint may name
+}
+
+// Listen makes a listener: a plain TCP socket, bound and listening. Plain, because Go's own default would be MPTCP,
+// which other programs show, and treat, differently. Errors wrap the kernel's errno.
+func Listen(ctx context.Context, cfg Config) (*Listener, error) {
+	if cfg.Addr == "" {
+		cfg.Addr = "127.0.0.1:0"
+	}
+	if cfg.Backlog == 0 {
+		cfg.Backlog = 128
+	}
+	if cfg.Place == nil {
+		cfg.Place = Here{}
+	}
+	addr, err := ParseAddr(cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := Resolve(ctx, cfg.Place, addr)
+	if err != nil {
+		return nil, err
+	}
+	stopFd, errno := raw.Eventfd()
+	if errno != 0 {
+		return nil, &Error{"listen", cfg.Addr, errno}
+	}
+	for _, addr := range addrs {
+		var fd int
+		if fd, err = bind(cfg, addr); err == nil {
+			return newListener(fd, stopFd, cfg), nil
+		}
+	}
+	raw.Close(stopFd)
+	return nil, err
+}
+
+// bind makes one listening socket.
+func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {
+	fd, err = cfg.Place.Socket(family(addr), syscall.SOCK_STREAM, syscall.IPPROTO_TCP)
+	if err != nil {
+		return -1, &Error{"listen", addr.String(), err}
+	}
+	defer func() {
+		if err != nil {
+			raw.Close(fd)
+			fd, err = -1, &Error{"listen", addr.String(), err}
+		}
+	}()
+	for _, option := range []struct {
+		wanted bool
+		name   int
+	}{{cfg.ReuseAddr, syscall.SO_REUSEADDR}, {cfg.ReusePort, soReusePort}} {
+		if option.wanted {
+			if errno := raw.SetInt(fd, syscall.SOL_SOCKET, option.name, 1); errno != 0 {
+				return fd, errno
+			}
+		}
+	}
+	sa, err := sockaddr(addr)
+	if err != nil {
+		return fd, err
+	}
+	if err := syscall.Bind(fd, sa); err != nil {
+		return fd, err
+	}
+	return fd, syscall.Listen(fd, cfg.Backlog)
+}
+
+// soReusePort is SO_REUSEPORT, which Go's syscall package does not have on every architecture.
+const soReusePort = 0xf
+
+func family(addr netip.AddrPort) int {
+	if addr.Addr().Unmap().Is4() {
+		return syscall.AF_INET
+	}
+	return syscall.AF_INET6
+}
+
+// sockaddr is an address as bind and connect take it.
+func sockaddr(addr netip.AddrPort) (syscall.Sockaddr, error) {
+	ip := addr.Addr().Unmap()
+	if ip.Is4() {
+		return &syscall.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}, nil
+	}
+	scope, err := zoneIndex(ip.Zone())
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.SockaddrInet6{Port: int(addr.Port()), Addr: ip.As16(), ZoneId: scope}, nil
+}

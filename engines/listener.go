@@ -1,0 +1,178 @@
+package engines
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// A Listener is a bound, listening socket, and the account of the connections that came from it.
+type Listener struct {
+	*shared
+	count *Counters
+}
+
+// shared is what the views of one listener share: each worker has its own counters.
+type shared struct {
+	hub    *hub
+	fd     int
+	addr   netip.AddrPort
+	wait   waiter
+	once   sync.Once
+	closed atomic.Bool
+	back   backoff
+	opts   Options
+}
+
+func newListener(fd, stopFd int, cfg Config) *Listener {
+	log := cfg.Log
+	if log == nil {
+		log = func(string, ...any) {}
+	}
+	h := &hub{place: cfg.Place, log: log, limit: cfg.Options.SendLimit, base: context.Background(), stopFd: stopFd, holders: 1}
+	if h.limit <= 0 {
+		h.limit = DefaultSendLimit
+	}
+	h.workers = []*Counters{new(Counters)}
+	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), opts: cfg.Options}, h.workers[0]}
+	ln.wait.fd, ln.wait.stop, ln.wait.count = fd, stopFd, ln.count
+	return ln
+}
+
+// Fileno is the descriptor.
+func (ln *Listener) Fileno() int { return ln.fd }
+
+// Addr is the address it is bound to, with the port that the kernel chose.
+func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
+
+// Counters are those of this view's worker, for what an engine itself has to count.
+func (ln *Listener) Counters() *Counters { return ln.count }
+
+// Stats is what was counted so far, over all workers.
+func (ln *Listener) Stats() Stats {
+	s := ln.hub.stats()
+	s.Queued = ln.queued()
+	return s
+}
+
+// queued is how many connections wait in the kernel's queue to be accepted: TCP_INFO of a listener says it in the
+// field for unacknowledged segments (tcp(7), net/ipv4/tcp.c tcp_get_info).
+func (ln *Listener) queued() int64 {
+	if ln.closed.Load() {
+		return 0
+	}
+	var info [104]byte
+	n, errno := raw.GetOption(ln.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, info[:])
+	if errno != 0 || n < 28 {
+		return 0
+	}
+	return int64(hostUint32(info[24:28]))
+}
+
+// Conns lists the open connections, oldest first.
+func (ln *Listener) Conns() []*Conn { return ln.hub.conns() }
+
+// ForWorker is the same listener with the counters of worker i, from 0.
+func (ln *Listener) ForWorker(i int) *Listener {
+	ln.hub.mu.Lock()
+	defer ln.hub.mu.Unlock()
+	for len(ln.hub.workers) <= i {
+		ln.hub.workers = append(ln.hub.workers, new(Counters))
+	}
+	return &Listener{ln.shared, ln.hub.workers[i]}
+}
+
+// Park lets Go's poller wait for the listener from now on: see Conn.Park.
+func (ln *Listener) Park() error {
+	p, err := park(ln.fd)
+	if err == nil {
+		ln.wait.parked = p
+	}
+	return err
+}
+
+// Accept takes one connection, without waiting. EAGAIN is an empty queue, or a pause after the kernel had no
+// resources for another connection: Pause says how long. net.ErrClosed is the end.
+func (ln *Listener) Accept() (*Conn, error) {
+	if ln.Pause() > 0 {
+		return nil, syscall.EAGAIN
+	}
+	for try := 0; try < 16; try++ {
+		if ln.closed.Load() {
+			return nil, net.ErrClosed
+		}
+		ln.count.Syscalls.Add(1)
+		fd, peer, errno := raw.Accept(ln.fd)
+		switch {
+		case errno == 0:
+			ln.back.reset()
+			return newConn(fd, peer, ln.hub, ln.count), nil
+		case errno == syscall.EAGAIN:
+			return nil, errno
+		case errno == syscall.EBADF || errno == syscall.EINVAL:
+			return nil, net.ErrClosed
+		}
+		if ln.acceptFailed(errno) {
+			return nil, syscall.EAGAIN
+		}
+	}
+	return nil, syscall.EAGAIN
+}
+
+// Wait waits until a connection can be accepted, a pause is over, the server stops or ctx ends. It may return early:
+// Accept says what there is.
+func (ln *Listener) Wait(ctx context.Context) error {
+	if pause := ln.Pause(); pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	_, err := ln.wait.wait(ctx, In)
+	return err
+}
+
+// WaitAccept waits for a connection and accepts it. Its error is the end: that of ctx, or net.ErrClosed.
+func (ln *Listener) WaitAccept(ctx context.Context) (*Conn, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c, err := ln.Accept()
+		if err != syscall.EAGAIN {
+			return c, err
+		}
+		if err := ln.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Refuse closes a connection that the model cannot serve, and counts it with the reason.
+func (ln *Listener) Refuse(c *Conn, reason string) {
+	ln.hub.fail(reason)
+	c.closeDescriptor()
+}
+
+// Close stops listening. It is called by the engine, when nothing waits for the listener any more.
+func (ln *Listener) Close() error {
+	ln.once.Do(func() {
+		ln.closed.Store(true)
+		ln.wait.closed.Store(true)
+		if !ln.wait.close() {
+			raw.Close(ln.fd)
+		}
+		ln.hub.drop()
+	})
+	return nil
+}

@@ -1,0 +1,143 @@
+package engines
+
+import (
+	"context"
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// Read reads what is there, without waiting: at least a byte, or the errno EAGAIN when there is nothing, or io.EOF at
+// the end of the stream.
+func (c *Conn) Read(p []byte) (int, error) {
+	if !c.acquire() {
+		return 0, net.ErrClosed
+	}
+	defer c.release()
+	if n := c.takeRest(p); n > 0 || len(p) == 0 {
+		return n, nil
+	}
+	c.count.Syscalls.Add(1)
+	n, errno := raw.Recv(c.fd, p, 0)
+	return c.received(n, errno)
+}
+
+// TryRecv is Read: what is there already, for a caller that waits another way.
+func (c *Conn) TryRecv(p []byte) (int, error) { return c.Read(p) }
+
+// received turns the outcome of a recv into what Go code expects, counts it, and remembers how the stream ended.
+func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
+	if n > 0 {
+		c.count.BytesIn.Add(int64(n))
+		return n, nil
+	}
+	switch errno {
+	case 0:
+		c.mu.Lock()
+		c.state |= ended
+		c.mu.Unlock()
+		return 0, io.EOF
+	case syscall.EAGAIN:
+		return 0, errno
+	}
+	c.failed(errno)
+	return 0, errno
+}
+
+// failed remembers the first thing that went wrong.
+func (c *Conn) failed(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// Recv waits until there is something to read and reads it: at least a byte, or io.EOF. It waits in the way of the
+// connection's model, on the calling OS thread where the model is one of threads, and ends with ctx. Under an event
+// loop, where waiting would hold up everybody, it is Read.
+func (c *Conn) Recv(ctx context.Context, p []byte) (int, error) {
+	f, leave, err := c.enterRecv(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	return c.recv(ctx, f, p)
+}
+
+// WaitReadable waits like Recv and reads nothing: for a caller that takes its buffer only when there is something.
+func (c *Conn) WaitReadable(ctx context.Context) error {
+	f, leave, err := c.enterRecv(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if len(f.rest) > 0 {
+		return nil
+	}
+	for {
+		if ready, err := f.wait(ctx, In); err != nil || ready != 0 {
+			return err
+		}
+	}
+}
+
+// enterRecv gets the connection's turn to receive.
+func (c *Conn) enterRecv(ctx context.Context) (*flow, func(), error) {
+	if !c.acquire() {
+		return nil, nil, net.ErrClosed
+	}
+	f := c.waiting()
+	if err := f.recv.enter(ctx); err != nil {
+		c.release()
+		return nil, nil, err
+	}
+	return f, func() { f.recv.leave(); c.release() }, nil
+}
+
+// recv does one Recv; the caller has the turn.
+func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
+	if n := c.takeRest(p); n > 0 || len(p) == 0 {
+		return n, nil
+	}
+	for {
+		if c.eventful() {
+			c.count.Syscalls.Add(1)
+			n, errno := raw.Recv(c.fd, p, 0)
+			return c.received(n, errno)
+		}
+		n, errno, ok, err := f.recvOnce(ctx, p)
+		if err != nil {
+			return 0, err
+		}
+		if ok && errno != syscall.EAGAIN {
+			return c.received(n, errno)
+		}
+	}
+}
+
+// recvOnce waits and receives; ok is false when it was poked and the caller should look again.
+func (f *flow) recvOnce(ctx context.Context, p []byte) (n int, errno syscall.Errno, ok bool, err error) {
+	if f.parked != nil {
+		return f.parked.recv(ctx, &f.waiter, p)
+	}
+	ready, err := f.wait(ctx, In)
+	if err != nil || ready == 0 {
+		return 0, 0, false, err
+	}
+	f.count.Syscalls.Add(1)
+	n, errno = raw.Recv(f.fd, p, 0)
+	return n, errno, true, nil
+}
+
+// eventful says whether an event loop, rather than a flow of control, waits for the connection.
+func (c *Conn) eventful() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.loop != nil
+}

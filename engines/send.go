@@ -1,0 +1,143 @@
+package engines
+
+import (
+	"context"
+	"net"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// DefaultSendLimit is how many bytes may wait in a connection's output queue.
+const DefaultSendLimit = 1 << 20
+
+// Send sends data. A flow of control waits until the kernel has all of it; n says how much it took.
+//
+// Under an event loop nothing waits: what fits goes to the kernel at once, the rest is queued. When the queue is at
+// its limit already, nothing of data is taken and the error is EAGAIN; Writable comes when there is room again. So
+// the queue never holds more than the limit and one send.
+func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
+	if !c.acquire() {
+		return 0, net.ErrClosed
+	}
+	defer c.release()
+	if c.eventful() {
+		return c.enqueue(data, true)
+	}
+	f := c.waiting()
+	if err := f.send.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer f.send.leave()
+	for n < len(data) {
+		m, errno := c.sendSome(data[n:])
+		n += m
+		switch {
+		case errno == syscall.EAGAIN:
+			if _, err := f.wait(ctx, Out); err != nil {
+				return n, err
+			}
+		case errno != 0:
+			c.failed(errno)
+			return n, errno
+		case f.closed.Load():
+			return n, net.ErrClosed
+		}
+	}
+	return n, nil
+}
+
+// sendSome gives the kernel what it takes, and counts it.
+func (c *Conn) sendSome(data []byte) (int, syscall.Errno) {
+	c.count.Syscalls.Add(1)
+	n, errno := raw.Send(c.fd, data)
+	if n > 0 {
+		c.count.BytesOut.Add(int64(n))
+	}
+	return n, errno
+}
+
+// enqueue sends under an event loop. The reply that a callback returned is taken beyond the limit, too: there is
+// nobody to refuse it to, and the connection is not read from until the queue is below the limit again.
+func (c *Conn) enqueue(data []byte, bounded bool) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state&(closing|finished) != 0 {
+		return 0, net.ErrClosed
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	queued := len(c.out) - c.outAt
+	if bounded && queued >= c.limit() {
+		c.state |= hungry
+		return 0, syscall.EAGAIN
+	}
+	rest := data
+	if queued == 0 {
+		n, errno := c.sendSome(data)
+		if errno != 0 && errno != syscall.EAGAIN {
+			c.err = errno
+			c.rearm()
+			return 0, errno
+		}
+		rest = data[n:]
+	}
+	if len(rest) > 0 {
+		c.out = append(c.out, rest...)
+		c.count.Unsent.Add(int64(len(rest)))
+		c.rearm()
+	}
+	return len(data), nil
+}
+
+// flush sends what is queued, as far as the kernel takes it; c.mu is held.
+func (c *Conn) flush() {
+	for c.outAt < len(c.out) && c.err == nil {
+		n, errno := c.sendSome(c.out[c.outAt:])
+		c.outAt += n
+		c.count.Unsent.Add(int64(-n))
+		if errno == syscall.EAGAIN {
+			break
+		}
+		if errno != 0 {
+			c.err = errno
+		}
+	}
+	switch {
+	case c.outAt == len(c.out):
+		c.out, c.outAt = nil, 0 // a buffer is held only while there is something in it
+		if c.state&halfClosing != 0 {
+			c.state &^= halfClosing
+			raw.Shutdown(c.fd, syscall.SHUT_WR)
+		}
+	case c.outAt > len(c.out)/2:
+		c.out, c.outAt = c.out[:copy(c.out, c.out[c.outAt:])], 0
+	}
+}
+
+// limit is the server's send limit.
+func (c *Conn) limit() int {
+	if c.hub != nil {
+		return c.hub.limit
+	}
+	return DefaultSendLimit
+}
+
+// WantWritable asks for the Writable callback at the next chance, as a Send that said EAGAIN does: for a handler that
+// makes much output and gives the others a turn after each piece.
+func (c *Conn) WantWritable() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.loop != nil {
+		c.state |= hungry
+		c.rearm()
+	}
+}
+
+// Unsent is how many bytes wait in the output queue.
+func (c *Conn) Unsent() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.out) - c.outAt
+}

@@ -1,0 +1,154 @@
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Server is a model at work.
+type Server struct {
+	model  Model
+	ln     *Listener
+	app    App
+	cancel context.CancelFunc
+	unhook func() bool
+	done   chan struct{}
+	err    error // of the engine; read after done
+	mu     sync.Mutex
+}
+
+// stopLimit is how long Stop waits for handlers that do not end by themselves.
+const stopLimit = 900 * time.Millisecond
+
+// A Preparer is an Engine that makes something before it serves, and may fail at it: so that Start can say so.
+type Preparer interface {
+	Prepare(ln *Listener) error
+}
+
+// Start listens and serves until ctx ends or Stop is called.
+func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, error) {
+	if err := fits(model, app, cfg.Known); err != nil {
+		return nil, err
+	}
+	if model.Probe != nil {
+		if err := model.Probe(); err != nil {
+			return nil, fmt.Errorf("model %q cannot run here: %w", model.Name, err)
+		}
+	}
+	engine, err := model.New(cfg.Options)
+	if err != nil {
+		return nil, fmt.Errorf("model %q: %w", model.Name, err)
+	}
+	ln, err := Listen(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := engine.(Preparer); ok {
+		if err := p.Prepare(ln); err != nil {
+			ln.Close()
+			return nil, fmt.Errorf("model %q: %w", model.Name, err)
+		}
+	}
+	s := &Server{model: model, ln: ln, app: app, done: make(chan struct{})}
+	ctx, s.cancel = context.WithCancel(ctx)
+	ln.hub.base, ln.wait.base = ctx, ctx
+	s.unhook = context.AfterFunc(ctx, ln.halt)
+	Go(fmt.Sprintf("model %q", model.Name), func() error { return engine.Serve(ctx, ln, app) }, s.ended)
+	return s, nil
+}
+
+// halt wakes everybody who waits: the server's context has ended.
+func (ln *Listener) halt() {
+	ln.hub.stop()
+	ln.wait.poke()
+}
+
+// ended runs when the engine has returned.
+func (s *Server) ended(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		s.err = err
+		s.ln.hub.log("%v", err)
+	}
+	s.cancel()
+	s.ln.Close()
+	for _, c := range s.ln.Conns() {
+		c.closeDescriptor()
+	}
+	close(s.done)
+}
+
+// Addr is the address it listens on.
+func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
+
+// Model is the model's name.
+func (s *Server) Model() string { return s.model.Name }
+
+// Conns lists the open connections, oldest first.
+func (s *Server) Conns() []*Conn { return s.ln.Conns() }
+
+// Stats is what it has done and is doing.
+func (s *Server) Stats() Stats { return s.ln.Stats() }
+
+// Wait waits until the server has ended, by Stop or by itself, and says why it ended by itself.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop ends the server: when it returns, nothing listens and every connection is closed. That takes less than a
+// second. Its error names handlers that are still running because nothing they do can be interrupted. Stopping twice
+// does nothing.
+func (s *Server) Stop() error {
+	s.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	timer := time.NewTimer(stopLimit)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+		return nil
+	case <-timer.C:
+	}
+	open := s.ln.Conns()
+	for _, c := range open {
+		c.closeDescriptor()
+	}
+	return fmt.Errorf("model %q: %d handlers are still running %v after the stop; their connections are closed",
+		s.model.Name, len(open), stopLimit)
+}
+
+// fits says why a model cannot run an App.
+func fits(model Model, app App, known []Model) error {
+	events := app.Open != nil || app.Data != nil || app.Readable != nil || app.Writable != nil || app.Close != nil
+	switch {
+	case app.IsLinear() && events:
+		return errors.New("a handler is either linear or made of events, not both")
+	case !app.IsLinear() && !events:
+		return errors.New("a server needs a handler")
+	case app.Data != nil && app.Readable != nil:
+		return errors.New("on_data gets what was read, on_readable reads for itself: only one of them can be given")
+	case !app.IsLinear() || model.Linear:
+		return nil
+	}
+	var can []string
+	for _, m := range known {
+		if m.Linear {
+			can = append(can, m.Name)
+		}
+	}
+	if can == nil {
+		can = []string{"goroutine", "thread", "iterative"}
+	}
+	return fmt.Errorf("model %q has one flow of control for all its connections, so a handler that waits for its own "+
+		"connection would make every other one wait: give it event handlers (on_data, …), or take a model that gives "+
+		"each connection a flow of its own (%s)", model.Name, strings.Join(can, ", "))
+}

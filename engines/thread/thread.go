@@ -1,0 +1,56 @@
+// Package thread is the model of a thread for each connection: a real one, which the kernel schedules and lists in
+// /proc/PID/task, and which blocks in the kernel while its connection has nothing to say. It ends with the connection.
+package thread
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/nsh-lab/nsh/engines"
+)
+
+// Model is the declaration.
+func Model() engines.Model {
+	return engines.Model{
+		Name:   "thread",
+		Style:  "linear",
+		Linear: true,
+		About:  "a thread of the operating system for each connection, which blocks in the kernel",
+		New:    func(engines.Options) (engines.Engine, error) { return engine{}, nil },
+	}
+}
+
+type engine struct{}
+
+// Serve starts a thread for each connection.
+func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
+	var flows sync.WaitGroup
+	defer flows.Wait()
+	defer ln.Close()
+	room, why := limit()
+	full := fmt.Sprintf("no thread for the connection: %s", why)
+	threads := &ln.Counters().Threads
+	for {
+		c, err := ln.WaitAccept(ctx)
+		if err != nil {
+			return nil // the stop: WaitAccept has no other error
+		}
+		if threads.Load() >= int64(room) {
+			ln.Refuse(c, full)
+			continue
+		}
+		threads.Add(1)
+		flows.Add(1)
+		engines.Go("a connection's thread", func() error {
+			// Never unlocked: the thread ends with the goroutine, as a thread of a C server would.
+			runtime.LockOSThread()
+			engines.Flow(ctx, c, &app)
+			return nil
+		}, func(error) {
+			threads.Add(-1)
+			flows.Done()
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package engines
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Interest is what a connection waits for, or what has come.
+type Interest uint8
+
+// In is something to read (or an end, or an error, to learn of by reading), Out is room to write, Gone is a
+// connection that has failed or is closed in both directions.
+const (
+	In Interest = 1 << iota
+	Out
+	Gone
+)
+
+// A waiter is how a flow of control waits for its descriptor. There are two ways: with ppoll, which holds the calling
+// thread; or parked with Go's poller, which holds no thread. Either ends when the context does, when the server stops
+// and when somebody closes the connection.
+//
+// One goroutine at a time waits in each direction.
+type waiter struct {
+	fd      int
+	base    context.Context // ends only with the stop of the server, which pokes everybody: needs no hook
+	stop    int             // the server's eventfd, -1 for none
+	count   *Counters
+	in, out side
+	closed  atomic.Bool
+	parked  *parked // nil: ppoll
+	wake    waker   // of ppoll
+}
+
+// A side is one direction of a waiter.
+type side struct {
+	poked  atomic.Bool
+	ctx    context.Context // the one the hook below is for
+	unhook func() bool
+}
+
+// hook makes the end of ctx poke the waiter. It stays for the next wait, which nearly always has the same ctx.
+func (w *waiter) hook(s *side, ctx context.Context) {
+	if ctx == s.ctx || ctx == w.base || ctx.Done() == nil {
+		return
+	}
+	if s.unhook != nil {
+		s.unhook()
+	}
+	s.ctx, s.unhook = ctx, context.AfterFunc(ctx, w.poke)
+}
+
+// poke makes whoever waits look again: at the context, at the connection, at what is to be waited for.
+func (w *waiter) poke() {
+	w.in.poked.Store(true)
+	w.out.poked.Store(true)
+	if w.parked != nil {
+		w.parked.poke()
+	} else {
+		w.wake.notify()
+	}
+}
+
+// wait returns what is ready of what is wanted, or nothing at all when it was poked and the caller should look again.
+func (w *waiter) wait(ctx context.Context, want Interest) (Interest, error) {
+	if w.parked != nil {
+		if want&Out != 0 {
+			return w.parked.wait(ctx, w, Out)
+		}
+		return w.parked.wait(ctx, w, In)
+	}
+	return w.poll(ctx, want)
+}
+
+// close frees what the waiter holds, its parked descriptor included, and says whether it did close that.
+func (w *waiter) close() bool {
+	for _, s := range []*side{&w.in, &w.out} {
+		if s.unhook != nil {
+			s.unhook()
+		}
+	}
+	w.wake.close()
+	if w.parked == nil {
+		return false
+	}
+	w.parked.file.Close()
+	return true
+}

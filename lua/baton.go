@@ -1,0 +1,164 @@
+package lua
+
+import (
+	"sync"
+	"time"
+)
+
+// A baton lets one flow at a time run Lua, first come first served. A place in the line is drawn when what a flow
+// waited for became due (wake), not when its goroutine happens to run; so a script switches in the same order wherever
+// the outside world answers in the same order.
+type baton struct {
+	mu     sync.Mutex
+	held   bool
+	holder *flow
+	line   []*waiter // line[head:] wait for their turn
+	head   int
+	timers timers
+}
+
+// A waiter is one flow's place in the line. Each flow has one and is in at most one state.
+type waiter struct {
+	turn  chan struct{} // one slot; a token in it is the baton
+	state waitState
+	why   error // set by wake: nil, or why the wait ended early
+	flow  *flow
+	timer *timerEntry
+}
+
+type waitState uint8
+
+const (
+	idle   waitState = iota // not waiting
+	parked                  // waits for something; not in line
+	queued                  // in line for the baton
+	gone                    // left the line before its turn
+)
+
+// take waits for the baton.
+func (b *baton) take(w *waiter) {
+	b.mu.Lock()
+	if b.free(w) {
+		b.mu.Unlock()
+		return
+	}
+	b.enqueue(w)
+	b.mu.Unlock()
+	<-w.turn
+}
+
+// takeUntil waits for the baton, or for done; it says whether it has the baton.
+func (b *baton) takeUntil(w *waiter, done <-chan struct{}) bool {
+	b.mu.Lock()
+	if b.free(w) {
+		b.mu.Unlock()
+		return true
+	}
+	b.enqueue(w)
+	b.mu.Unlock()
+	select {
+	case <-w.turn:
+		return true
+	case <-done:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w.state == queued {
+		w.state = gone
+		// Its slot in the line is a fresh waiter's problem: the flow must not reuse this one.
+		return false
+	}
+	<-w.turn // it was handed over meanwhile
+	return true
+}
+
+// free takes the baton if nobody holds it. The lock is held.
+func (b *baton) free(w *waiter) bool {
+	if b.held {
+		return false
+	}
+	b.held, b.holder, w.state = true, w.flow, idle
+	return true
+}
+
+// enqueue puts w at the end of the line. The lock is held.
+func (b *baton) enqueue(w *waiter) {
+	w.state = queued
+	b.line = append(b.line, w)
+}
+
+// pass hands the baton to the first in line. Timers that are due go into the line before.
+func (b *baton) pass() {
+	b.mu.Lock()
+	b.passLocked()
+	b.mu.Unlock()
+}
+
+func (b *baton) passLocked() {
+	if b.timers.len() > 0 {
+		b.fireDue(time.Now())
+	}
+	for b.head < len(b.line) {
+		w := b.line[b.head]
+		b.line[b.head] = nil
+		b.head++
+		if b.head == len(b.line) {
+			b.line, b.head = b.line[:0], 0
+		} else if b.head > 1024 && b.head > len(b.line)/2 {
+			b.line, b.head = append(b.line[:0], b.line[b.head:]...), 0
+		}
+		if w.state != queued {
+			continue
+		}
+		w.state, b.holder = idle, w.flow
+		w.turn <- struct{}{}
+		return
+	}
+	b.held, b.holder = false, nil
+}
+
+// park gives the baton up and waits until somebody calls wake. The caller holds the baton; arrange, called under the
+// lock, makes the waiter known to whoever will wake it. It has the baton again when it returns.
+func (b *baton) park(w *waiter, done <-chan struct{}, cause func() error, arrange func()) error {
+	b.mu.Lock()
+	w.state, w.why = parked, nil
+	if arrange != nil {
+		arrange()
+	}
+	b.passLocked()
+	b.mu.Unlock()
+	select {
+	case <-w.turn:
+		return w.why
+	case <-done:
+	}
+	b.mu.Lock()
+	b.wakeLocked(w, cause())
+	b.mu.Unlock()
+	<-w.turn
+	return w.why
+}
+
+// wake puts a parked waiter into the line: this is the moment its ticket is drawn. Of several wakes the first counts.
+func (b *baton) wake(w *waiter, why error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wakeLocked(w, why)
+}
+
+func (b *baton) wakeLocked(w *waiter, why error) bool {
+	if w.state != parked {
+		return false
+	}
+	w.why = why
+	if w.timer != nil {
+		b.timers.remove(w.timer)
+		w.timer = nil
+	}
+	if b.free(w) {
+		w.turn <- struct{}{}
+	} else {
+		b.enqueue(w)
+	}
+	return true
+}

@@ -1,0 +1,354 @@
+package lua
+
+import (
+	"context"
+	"math"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// fiberModule declares fiber.* and with. Their bodies work on the baton itself, so they are written against gopher-lua
+// (raw); Call is the declaration that help and the reference read.
+func fiberModule() Module {
+	return Module{
+		Name: "fiber",
+		Doc:  "Flows of a script's own: each is one straight line, and whatever waits lets the others run.",
+		Funcs: []Func{
+			{Name: "spawn", Params: "f, ...", Returns: "Fiber", Call: func(f Callback, args ...Value) *Fiber { return nil }, raw: fiberSpawn,
+				Doc: "Starts f(...) as a fiber, whose first turn comes when the caller waits. It ends with the script or session; an error in a fiber that nobody joins is printed and makes exit code 1.",
+				Example: `local f = fiber.spawn(function(a, b) fiber.sleep(0.01); return a + b end, 2, 3)
+print(f:join())  --> true	5`},
+			{Name: "sleep", Params: "seconds", Call: func(s time.Duration) {}, raw: fiberSleep,
+				Doc: "Waits, and lets others run. Fibers that sleep to the same instant wake in the order in which they went to sleep.",
+				Example: `local t = fiber.now()
+fiber.sleep(0.02)
+assert(fiber.now() - t >= 0.02)`},
+			{Name: "now", Returns: "number", Call: func() float64 { return time.Since(started).Seconds() },
+				Doc:     "Monotonic time in seconds, from an arbitrary start.",
+				Example: `local t = fiber.now(); assert(fiber.now() >= t)`},
+			{Name: "current", Returns: "Fiber", Call: func() *Fiber { return nil }, raw: fiberCurrent,
+				Doc:     "The fiber that is running.",
+				Example: `local f = fiber.spawn(function() return fiber.current() end); local _, me = f:join(); assert(me == f)`},
+			{Name: "yield", Call: func() {}, raw: fiberYield,
+				Doc: "Lets every fiber that is ready run first.",
+				Example: `fiber.spawn(function() print("other") end)
+fiber.yield()  --> other
+print("me")    --> me`},
+			{Name: "all", Params: "fibers", Returns: "true, {results} | nil, err", Call: func(list []Value) bool { return true }, raw: fiberAll,
+				Doc: "Runs every function of the list as a fiber (Fibers are taken as they are) and waits for all. The results are the first result of each, in order. When one fails the others are cancelled.",
+				Example: `local ok, r = fiber.all{function() fiber.sleep(0.02) return "slow" end, function() return "fast" end}
+print(r[1], r[2])  --> slow	fast`},
+			{Name: "any", Params: "fibers", Returns: "index, results… | nil, err", Call: func(list []Value) int { return 0 }, raw: fiberAny,
+				Doc:     "Runs every function of the list as a fiber and waits for the first that succeeds; the losers are cancelled and joined. When all fail, nil and the last error.",
+				Example: `print(fiber.any{function() fiber.sleep(5) end, function() return "fast" end})  --> 2	fast`},
+			{Name: "timeout", Params: "seconds, f", Returns: "f's results | nil, err", Call: func(s time.Duration, f Callback) {}, raw: fiberTimeout,
+				Doc: "Calls f and gives it so long; after that it is cancelled, and the error's code is ETIMEDOUT. An error in f goes on to the caller.",
+				Example: `local ok, err = fiber.timeout(0.02, function() fiber.sleep(5) end)
+print(ok, err.code)  --> nil	ETIMEDOUT`},
+			{Name: "channel", Params: "[n]", Returns: "Channel", Call: func(n int) *Channel { return nil }, raw: newChannel,
+				Doc: "A first-in first-out channel between fibers with room for n values; without n, a send waits for its recv.",
+				Example: `local c = fiber.channel()
+fiber.spawn(function() for i = 1, 3 do c:send(i) end c:close() end)
+for v in function() return c:recv() end do io.write(v, " ") end print()  --> 1 2 3`},
+		},
+		Types: []Type{
+			{Name: "Fiber", Doc: "A flow of the script's own, made by fiber.spawn.", Of: (*Fiber)(nil), Methods: []Func{
+				{Name: "join", Params: "[timeout]", Returns: "true, results… | nil, err", Call: func(f *Fiber, timeout time.Duration) bool { return true }, raw: fiberJoin,
+					Doc: "Waits until the fiber has ended. Never raises: an error, a cancellation (ECANCELED) and a timeout (ETIMEDOUT) are nil, err."},
+				{Name: "cancel", Call: func(f *Fiber) {}, raw: fiberCancel,
+					Doc: "Ends the fiber: what it waits for returns at once, a loop stops at the next instruction, and no Lua code of it runs any more."},
+			}},
+			channelType(),
+		},
+	}
+}
+
+func withModule() Module {
+	return Module{Funcs: []Func{{Name: "with", Params: "x, f", Returns: "f's results", Call: func(x Value, f Callback) {}, raw: withClose,
+		Doc: "Calls f(x) and closes x (:close or :stop) when f ends, however it ends.",
+		Example: `local r = with({close = function() print("closed") end}, function(x) return "result" end)  --> closed
+print(r)  --> result`}}}
+}
+
+func fiberSpawn(L *glua.LState) int {
+	env := envOf(L)
+	if !callable(L, L.Get(1)) {
+		L.RaiseError("fiber.spawn: argument 1 (f): function expected, got %s", typeName(L.Get(1)))
+	}
+	env.w.pushAny(L, env.w.spawn(env, L.Get(1), args(L, 2)))
+	return 1
+}
+
+// seconds reads a duration. Longer than a century is taken as that: math.huge waits for ever, for all a script can tell.
+func seconds(L *glua.LState, n int, fn, param string) time.Duration {
+	v, ok := L.Get(n).(glua.LNumber)
+	if !ok {
+		L.RaiseError("%s: argument %d (%s): number of seconds expected, got %s", fn, n, param, typeName(L.Get(n)))
+	}
+	d, why := toDuration(float64(v))
+	if why != "" {
+		L.RaiseError("%s: argument %d (%s): %s", fn, n, param, why)
+	}
+	return d
+}
+
+const century = 100 * 365 * 24 * time.Hour
+
+func toDuration(s float64) (time.Duration, string) {
+	switch {
+	case math.IsNaN(s):
+		return 0, "number of seconds expected, got NaN"
+	case s < 0:
+		return 0, "seconds cannot be negative"
+	case s > century.Seconds():
+		return century, ""
+	}
+	return time.Duration(s * float64(time.Second)), ""
+}
+
+func fiberSleep(L *glua.LState) int {
+	d := seconds(L, 1, "fiber.sleep", "seconds")
+	env := envOf(L)
+	w, f := env.w, env.flow
+	when := time.Now().Add(d)
+	if f.park(env, func() { w.baton.sleep(f.wait, when) }) != nil {
+		stopIfDone(L, env)
+	}
+	return 0
+}
+
+func fiberYield(L *glua.LState) int {
+	env := envOf(L)
+	w, f := env.w, env.flow
+	f.park(env, func() { w.baton.wakeLocked(f.wait, nil) })
+	stopIfDone(L, env)
+	return 0
+}
+
+func fiberCurrent(L *glua.LState) int {
+	env := envOf(L)
+	fb := env.fiber
+	if fb == nil { // a handler: it ends with its connection
+		fb = &Fiber{w: env.w, env: env, flow: env.flow}
+	}
+	env.w.pushAny(L, fb)
+	return 1
+}
+
+func checkFiber(L *glua.LState, method string) *Fiber {
+	if ud, ok := L.Get(1).(*glua.LUserData); ok {
+		if fb, ok := ud.Value.(*Fiber); ok {
+			return fb
+		}
+	}
+	L.RaiseError("Fiber:%s: called on %s, not on a Fiber; use ':'", method, typeName(L.Get(1)))
+	return nil
+}
+
+func fiberJoin(L *glua.LState) int {
+	fb, env := checkFiber(L, "join"), envOf(L)
+	var limit time.Duration
+	if L.Get(2) != glua.LNil {
+		limit = max(seconds(L, 2, "Fiber:join", "timeout"), 1)
+	}
+	if fb == env.fiber && !fb.done {
+		L.RaiseError("Fiber:join: a fiber cannot wait for itself")
+	}
+	if err := fb.await(env, limit); err != nil {
+		stopIfDone(L, env)
+		return pushFault(L, err)
+	}
+	return fb.outcome(L)
+}
+
+func fiberCancel(L *glua.LState) int {
+	fb, env := checkFiber(L, "cancel"), envOf(L)
+	if fb.cancel == nil {
+		L.RaiseError("Fiber:cancel: this is a server's handler; close its connection instead")
+	}
+	fb.stop()
+	if fb == env.fiber {
+		stopIfDone(L, env)
+	}
+	return 0
+}
+
+// gather reads a list of functions and Fibers and starts the functions.
+func gather(L *glua.LState, fn string) []*Fiber {
+	env := envOf(L)
+	list, ok := L.Get(1).(*glua.LTable)
+	if !ok {
+		L.RaiseError("%s: argument 1 (fibers): list of functions or Fibers expected, got %s", fn, typeName(L.Get(1)))
+	}
+	n := list.Len()
+	for i := 1; i <= n; i++ {
+		v := list.RawGetInt(i)
+		if ud, ok := v.(*glua.LUserData); ok {
+			if fb, ok := ud.Value.(*Fiber); ok && fb != env.fiber {
+				continue
+			}
+		}
+		if !callable(L, v) {
+			L.RaiseError("%s: argument 1 (fibers)[%d]: function or another Fiber expected, got %s", fn, i, typeName(v))
+		}
+	}
+	out := make([]*Fiber, n)
+	for i := range out {
+		if ud, ok := list.RawGetInt(i + 1).(*glua.LUserData); ok {
+			if fb, ok := ud.Value.(*Fiber); ok {
+				out[i] = fb
+				continue
+			}
+		}
+		out[i] = env.w.spawn(env, list.RawGetInt(i+1), nil)
+	}
+	return out
+}
+
+func fiberAll(L *glua.LState) int {
+	fibers, env := gather(L, "fiber.all"), envOf(L)
+	failed := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err != nil || fb.stopped }, len(fibers))
+	if failed >= 0 {
+		cancelRest(env, fibers)
+		stopIfDone(L, env)
+		return fibers[failed].outcome(L)
+	}
+	stopIfDone(L, env)
+	res := L.CreateTable(len(fibers), 0)
+	for i, fb := range fibers {
+		if len(fb.rets) > 0 {
+			res.RawSetInt(i+1, fb.rets[0])
+		}
+	}
+	L.Push(glua.LTrue)
+	L.Push(res)
+	return 2
+}
+
+func fiberAny(L *glua.LState) int {
+	fibers, env := gather(L, "fiber.any"), envOf(L)
+	if len(fibers) == 0 {
+		L.RaiseError("fiber.any: argument 1 (fibers): at least one is needed")
+	}
+	won := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err == nil && !fb.stopped }, len(fibers))
+	cancelRest(env, fibers)
+	stopIfDone(L, env)
+	if won < 0 {
+		return fibers[len(fibers)-1].outcome(L)
+	}
+	L.Push(glua.LNumber(won + 1))
+	return 1 + push(L, fibers[won].rets)
+}
+
+// waitFor parks until a fiber for which enough holds has ended, or left of them have. It is that fiber's index, or -1.
+func waitFor(env *Env, fibers []*Fiber, enough func(*Fiber) bool, left int) int {
+	f, found := env.flow, -1
+	watches := make([]*watch, 0, len(fibers))
+	for i, fb := range fibers {
+		watches = append(watches, fb.onEnd(func() {
+			left--
+			if found < 0 && enough(fb) {
+				found = i
+			}
+			if found >= 0 || left == 0 {
+				env.w.baton.wake(f.wait, nil)
+			}
+		}))
+	}
+	if found < 0 && left > 0 {
+		f.park(env, nil)
+	}
+	for _, wt := range watches {
+		wt.ended = nil
+	}
+	return found
+}
+
+// cancelRest cancels those that still run and waits until they have ended.
+func cancelRest(env *Env, fibers []*Fiber) {
+	for _, fb := range fibers {
+		fb.joined = true
+		if fb != env.fiber && fb.cancel != nil {
+			fb.stop()
+		}
+	}
+	if env.base.Err() != nil {
+		return
+	}
+	waitFor(env, fibers, func(*Fiber) bool { return false }, len(fibers))
+}
+
+func fiberTimeout(L *glua.LState) int {
+	d := seconds(L, 1, "fiber.timeout", "seconds")
+	if !callable(L, L.Get(2)) {
+		L.RaiseError("fiber.timeout: argument 2 (f): function expected, got %s", typeName(L.Get(2)))
+	}
+	env := envOf(L)
+	ctx, cancel := context.WithTimeout(env.base, d)
+	defer cancel()
+	rets, err := env.flow.protect(env.Under(ctx), L.Get(2), args(L, 3))
+	if err == nil {
+		return push(L, rets)
+	}
+	stopIfDone(L, env)
+	if ctx.Err() != nil {
+		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "fiber.timeout", Message: "not done within " + d.String()})
+	}
+	rethrow(L, err)
+	return 0
+}
+
+func withClose(L *glua.LState) int {
+	x, fn, env := L.Get(1), L.Get(2), envOf(L)
+	if !callable(L, fn) {
+		L.RaiseError("with: argument 2 (f): function expected, got %s", typeName(fn))
+	}
+	closer := closerOf(L, x)
+	if closer == nil {
+		L.RaiseError("with: argument 1 (x): something with :close() or :stop() expected, got %s", typeName(x))
+	}
+	rets, err := env.flow.protect(env, fn, []glua.LValue{x})
+	// The closing must happen though the run be cancelled: it gets surroundings of its own, of one second.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.base), time.Second)
+	defer cancel()
+	_, cerr := env.flow.protect(env.Under(ctx), closer, []glua.LValue{x})
+	stopIfDone(L, env)
+	if err != nil {
+		rethrow(L, err)
+	}
+	if cerr != nil {
+		rethrow(L, cerr)
+	}
+	return push(L, rets)
+}
+
+// closerOf is x's method close, or stop, or nil.
+func closerOf(L *glua.LState, x glua.LValue) glua.LValue {
+	if ud, ok := x.(*glua.LUserData); ok {
+		if info := infoOf(ud); info != nil {
+			for _, name := range []string{"close", "stop"} {
+				if m := info.methods[name]; m != nil {
+					return m
+				}
+			}
+		}
+		return nil
+	}
+	if _, ok := x.(*glua.LTable); !ok {
+		return nil
+	}
+	for _, name := range []string{"close", "stop"} {
+		if v := L.GetField(x, name); callable(L, v) {
+			return v
+		}
+	}
+	return nil
+}
+
+func callable(L *glua.LState, v glua.LValue) bool {
+	if v.Type() == glua.LTFunction {
+		return true
+	}
+	return L.GetMetaField(v, "__call").Type() == glua.LTFunction
+}

@@ -1,0 +1,198 @@
+package lua
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// maxNesting bounds Lua inside Go inside Lua: pcall in pcall, coroutine in coroutine. C Lua's bound is the same
+// (LUAI_MAXCCALLS); without one, nesting is bounded only by Go's one-gigabyte stack, whose end ends the process.
+const maxNesting = 200
+
+// A flow is one goroutine that runs Lua, with the Lua threads nested in it: the fiber's own and one per pcall. A thread
+// of its own per pcall is what makes an error end exactly the frames inside: gopher-lua's PCall closes the upvalues of
+// every frame of the thread, those outside included, and its xpcall those of none.
+type flow struct {
+	w       *World
+	wait    *waiter
+	co      *coroutine // the coroutine this flow is, or nil
+	depth   int        // nested threads, those of the resumers included
+	threads []*glua.LState
+	dead    bool         // killed: its goroutine unwinds without the baton and touches nothing
+	inGo    atomic.Int32 // 1: in a Go function, without the baton; 2: in a callback of that function
+}
+
+const (
+	outsideLua = 1
+	backInLua  = 2
+)
+
+func (w *World) newFlow() *flow {
+	f := &flow{w: w}
+	f.wait = &waiter{turn: make(chan struct{}, 1), flow: f}
+	return f
+}
+
+// canCallBack says whether f stands in a Go function that may call back on f's own goroutine.
+func (f *flow) canCallBack() bool { return f != nil && f.inGo.Load() == outsideLua }
+
+// thrown is how a Lua error travels through Go: the panic value of every thread of this world.
+type thrown struct {
+	value glua.LValue
+	where string // of the innermost Lua line
+}
+
+func (t *thrown) Error() string { return t.value.String() }
+
+// throw is the Panic of every thread.
+func throw(L *glua.LState) {
+	panic(&thrown{value: L.Get(-1), where: line(L)})
+}
+
+// line is the innermost line of Lua, "file:line", or "".
+func line(L *glua.LState) string {
+	for level := 0; level < 16; level++ {
+		dbg, ok := L.GetStack(level)
+		if !ok {
+			return ""
+		}
+		if _, err := L.GetInfo("Sl", dbg, glua.LNil); err == nil && dbg.What != "G" {
+			return fmt.Sprintf("%s:%d", dbg.Source, dbg.CurrentLine)
+		}
+	}
+	return ""
+}
+
+// thread takes an idle Lua thread, or makes one. The baton is held.
+func (w *World) thread() *glua.LState {
+	if n := len(w.idle); n > 0 {
+		th := w.idle[n-1]
+		w.idle[n-1] = nil
+		w.idle = w.idle[:n-1]
+		return th
+	}
+	th, _ := w.seed.NewThread()
+	th.Panic = throw
+	return th
+}
+
+const maxIdleThreads = 64
+
+func (w *World) putThread(th *glua.LState) {
+	if len(w.idle) < maxIdleThreads {
+		th.SetTop(0)
+		w.idle = append(w.idle, th)
+	}
+}
+
+// protect calls fn on a thread of its own and returns what it returns, or what it threw. The baton is held, and held
+// again after. handler, if any, sees the error before it is returned (xpcall).
+func (f *flow) protect(env *Env, fn glua.LValue, args []glua.LValue) (rets []glua.LValue, err *thrown) {
+	if f.depth >= maxNesting {
+		return nil, &thrown{value: glua.LString("stack overflow: calls nested " + fmt.Sprint(maxNesting) + " deep through Go (pcall, coroutine, callback)")}
+	}
+	th := f.w.thread()
+	e := *env
+	e.flow, e.th = f, th
+	th.SetContext(&e)
+	f.threads = append(f.threads, th)
+	f.depth++
+	returned := false
+	defer func() {
+		r := recover()
+		if r == nil && !returned {
+			return // runtime.Goexit: the flow is being given back, without the baton
+		}
+		f.threads = f.threads[:len(f.threads)-1]
+		f.depth--
+		if r != nil {
+			err = f.caught(th, r)
+			// th is left to the collector: what escaped from it may still refer to its registers.
+		}
+	}()
+	th.Push(fn)
+	for _, a := range args {
+		th.Push(a)
+	}
+	th.Call(len(args), glua.MultRet)
+	returned = true
+	if n := th.GetTop(); n > 0 {
+		rets = make([]glua.LValue, n)
+		for i := range rets {
+			rets[i] = th.Get(i + 1)
+		}
+	}
+	f.w.putThread(th)
+	return rets, nil
+}
+
+// caught turns a recovered value into a Lua error.
+func (f *flow) caught(th *glua.LState, r any) *thrown {
+	switch v := r.(type) {
+	case *thrown:
+		return v
+	case *glua.ApiError:
+		return &thrown{value: v.Object}
+	case runtime.Error:
+		return f.internal(th, v.Error())
+	case error:
+		return f.internal(th, v.Error())
+	case string:
+		if strings.Contains(v, "callstack overflow") {
+			return &thrown{value: glua.LString(at(line(th)) + "stack overflow"), where: line(th)}
+		}
+		return f.internal(th, v)
+	}
+	return f.internal(th, fmt.Sprint(r))
+}
+
+func (f *flow) internal(th *glua.LState, text string) *thrown {
+	return &thrown{value: glua.LString(at(line(th)) + "internal error: " + text), where: line(th)}
+}
+
+// at is a position as a message begins with it.
+func at(line string) string {
+	if line == "" {
+		return ""
+	}
+	return line + ": "
+}
+
+// adopt gives the threads of a coroutine's flow the surroundings of whoever resumes it now. Threads with surroundings
+// of their own (fiber.timeout inside the coroutine) keep them.
+func (f *flow) adopt(old, env *Env) {
+	for _, th := range f.threads {
+		e := envOf(th)
+		if e.base != old.base || e.scope != old.scope {
+			continue
+		}
+		n := *env
+		n.flow, n.th = f, th
+		th.SetContext(&n)
+	}
+}
+
+// block runs do without the baton. A panic in do goes on with the baton, as a Lua error.
+func (f *flow) block(do func()) {
+	f.inGo.Store(outsideLua)
+	f.w.baton.pass()
+	defer func() {
+		if f.dead {
+			return
+		}
+		if !f.inGo.CompareAndSwap(outsideLua, 0) {
+			panic("a call's context was used by another goroutine; give it the scope's")
+		}
+		f.w.baton.take(f.wait)
+	}()
+	do()
+}
+
+// park gives the baton up until somebody wakes the flow. It returns why the wait ended early, if it did.
+func (f *flow) park(env *Env, arrange func()) error {
+	return f.w.baton.park(f.wait, env.done, env.Err, arrange)
+}

@@ -1,0 +1,180 @@
+package lua
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"sort"
+	"strings"
+	"weak"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// typeInfo is a declared Type in one world: its metatable, its methods as Lua functions, its fields' getters.
+type typeInfo struct {
+	w       *World
+	decl    *Type
+	rt      reflect.Type
+	mt      *glua.LTable
+	methods map[string]glua.LValue
+	fields  map[string]*Field
+	names   []string
+}
+
+// identity says whether the same Go pointer is always the same Lua object. Things that have methods have one; rows of
+// a long list, which only have fields, do not pay for it.
+func (t *typeInfo) identity() bool { return len(t.decl.Methods) > 0 }
+
+// addType registers a declared Type. Its metatable is made at its first value.
+func (w *World) addType(mod string, t *Type) {
+	rt := reflect.TypeOf(t.Of)
+	w.types[rt] = &typeInfo{w: w, decl: t, rt: rt}
+}
+
+// meta is the type's metatable.
+func (w *World) meta(t *typeInfo) *glua.LTable {
+	if t.mt != nil {
+		return t.mt
+	}
+	t.methods, t.fields = map[string]glua.LValue{}, map[string]*Field{}
+	for i := range t.decl.Methods {
+		f := &t.decl.Methods[i]
+		t.methods[f.Name] = w.bind(t.decl.Name+":"+f.Name, f, t)
+		t.names = append(t.names, f.Name)
+	}
+	for i := range t.decl.Fields {
+		f := &t.decl.Fields[i]
+		t.fields[f.Name] = f
+		t.names = append(t.names, f.Name)
+	}
+	sort.Strings(t.names)
+	mt := w.seed.NewTable()
+	t.mt = mt
+	mt.RawSetString("__metatable", glua.LString(t.decl.Name))
+	mt.RawSetString("__tostring", w.seed.NewFunction(t.tostring))
+	if t.rt.Kind() != reflect.Pointer {
+		return mt
+	}
+	mt.RawSetString("__type", &glua.LUserData{Value: t, Metatable: glua.LNil})
+	mt.RawSetString("__index", w.seed.NewFunction(t.index))
+	mt.RawSetString("__newindex", w.seed.NewFunction(t.newindex))
+	mt.RawSetString("__concat", w.seed.NewFunction(concatObjects))
+	mt.RawSetString("__eq", w.seed.NewFunction(func(L *glua.LState) int {
+		a, aok := L.Get(1).(*glua.LUserData)
+		b, bok := L.Get(2).(*glua.LUserData)
+		L.Push(glua.LBool(aok && bok && a.Value == b.Value))
+		return 1
+	}))
+	return mt
+}
+
+// infoOf is the declared type of an object, or nil. Its metatable, which scripts cannot reach, carries it.
+func infoOf(ud *glua.LUserData) *typeInfo {
+	if mt, ok := ud.Metatable.(*glua.LTable); ok && mt != nil {
+		if carrier, ok := mt.RawGetString("__type").(*glua.LUserData); ok {
+			info, _ := carrier.Value.(*typeInfo)
+			return info
+		}
+	}
+	return nil
+}
+
+// object is the userdata of a Go pointer.
+func (w *World) object(t *typeInfo, x any) glua.LValue {
+	if t.identity() {
+		if wp, ok := w.objects[x]; ok {
+			if ud := wp.Value(); ud != nil {
+				return ud
+			}
+		}
+	}
+	mt := w.meta(t)
+	ud := &glua.LUserData{Value: x, Metatable: mt}
+	if t.identity() {
+		w.objects[x] = weak.Make(ud)
+		runtime.AddCleanup(ud, w.forgetObject, x)
+	}
+	return ud
+}
+
+// forgetObject notes, off the baton, that an object's userdata is gone; sweepObjects drops it from the table.
+func (w *World) forgetObject(x any) {
+	w.gone.Lock()
+	w.goneObjects = append(w.goneObjects, x)
+	w.gone.Unlock()
+}
+
+// sweepObjects drops what forgetObject noted. The baton is held.
+func (w *World) sweepObjects() {
+	w.gone.Lock()
+	list := w.goneObjects
+	w.goneObjects = nil
+	w.gone.Unlock()
+	for _, x := range list {
+		if wp, ok := w.objects[x]; ok && wp.Value() == nil {
+			delete(w.objects, x)
+		}
+	}
+}
+
+func (t *typeInfo) index(L *glua.LState) int {
+	ud, ok := L.Get(1).(*glua.LUserData)
+	key, isText := L.Get(2).(glua.LString)
+	if !ok || infoOf(ud) != t {
+		L.RaiseError("%s expected, got %s", t.decl.Name, typeName(L.Get(1)))
+	}
+	if isText {
+		if m := t.methods[string(key)]; m != nil {
+			L.Push(m)
+			return 1
+		}
+		if f := t.fields[string(key)]; f != nil {
+			L.Push(t.get(L, f, ud.Value))
+			return 1
+		}
+	}
+	L.RaiseError("%s has no field %s%s", t.decl.Name, describe(L.Get(2)), meant(string(key), t.names))
+	return 0
+}
+
+func (t *typeInfo) get(L *glua.LState, f *Field, x any) glua.LValue {
+	get := reflect.ValueOf(f.Get)
+	in := []reflect.Value{reflect.ValueOf(x)}
+	if get.Type().NumIn() == 2 { // func(*Env, *T) V
+		in = []reflect.Value{reflect.ValueOf(envOf(L)), in[0]}
+	}
+	return t.w.reflected(get.Call(in)[0])
+}
+
+func (t *typeInfo) newindex(L *glua.LState) int {
+	L.RaiseError("%s.%s cannot be set", t.decl.Name, strings.Trim(describe(L.Get(2)), `"`))
+	return 0
+}
+
+func (t *typeInfo) tostring(L *glua.LState) int {
+	switch x := L.Get(1).(type) {
+	case *glua.LUserData:
+		L.Push(glua.LString(t.text(x.Value)))
+	default:
+		L.Push(glua.LString(fmt.Sprintf("%s: %p", t.decl.Name, x)))
+	}
+	return 1
+}
+
+// text is an object in one line.
+func (t *typeInfo) text(x any) string {
+	switch s := x.(type) {
+	case error:
+		return s.Error()
+	case fmt.Stringer:
+		return s.String()
+	}
+	return t.decl.Name
+}
+
+// concatObjects lets an error be joined to a text, as scripts do in messages.
+func concatObjects(L *glua.LState) int {
+	L.Push(glua.LString(L.ToStringMeta(L.Get(1)).String() + L.ToStringMeta(L.Get(2)).String()))
+	return 1
+}

@@ -1,0 +1,195 @@
+package lua
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// toLua makes a Lua value of a Go one. The baton is held.
+func (w *World) toLua(x any) glua.LValue {
+	switch v := x.(type) {
+	case nil:
+		return glua.LNil
+	case Value:
+		if v.v == nil {
+			return glua.LNil
+		}
+		return v.v
+	case glua.LValue:
+		return v
+	case string:
+		return glua.LString(v)
+	case []byte:
+		if v == nil {
+			return glua.LNil
+		}
+		return glua.LString(v)
+	case bool:
+		return glua.LBool(v)
+	case int:
+		return glua.LNumber(v)
+	case float64:
+		return glua.LNumber(v)
+	case time.Duration:
+		return glua.LNumber(v.Seconds())
+	case time.Time:
+		return glua.LNumber(float64(v.UnixNano()) / 1e9)
+	case Callback:
+		if v.IsNil() {
+			return glua.LNil
+		}
+		return v.fn
+	}
+	return w.reflected(reflect.ValueOf(x))
+}
+
+func (w *World) reflected(v reflect.Value) glua.LValue {
+	switch v.Type() {
+	case valueType, durationType, callbackType, bytesType, reflect.TypeFor[time.Time]():
+		return w.toLua(v.Interface())
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return glua.LString(v.String())
+	case reflect.Bool:
+		return glua.LBool(v.Bool())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return glua.LNumber(v.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return glua.LNumber(v.Uint())
+	case reflect.Float32, reflect.Float64:
+		return glua.LNumber(v.Float())
+	case reflect.Slice, reflect.Array:
+		return w.list(v)
+	case reflect.Map:
+		return w.table(v)
+	case reflect.Struct:
+		return w.record(v)
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return glua.LNil
+		}
+		return w.pointed(v)
+	}
+	return glua.LString(v.String())
+}
+
+func (w *World) pointed(v reflect.Value) glua.LValue {
+	if v.Kind() == reflect.Interface {
+		return w.toLua(v.Elem().Interface())
+	}
+	if info := w.types[v.Type()]; info != nil {
+		return w.object(info, v.Interface())
+	}
+	if err, ok := v.Interface().(error); ok {
+		if f, ok := NewFault("", "", err).(*Fault); ok {
+			return w.object(w.types[reflect.TypeFor[*Fault]()], f)
+		}
+	}
+	return w.reflected(v.Elem())
+}
+
+func (w *World) list(v reflect.Value) glua.LValue {
+	n := v.Len()
+	tb := w.seed.CreateTable(n, 0)
+	for i := 0; i < n; i++ {
+		tb.RawSetInt(i+1, w.reflected(v.Index(i)))
+	}
+	return tb
+}
+
+func (w *World) table(v reflect.Value) glua.LValue {
+	tb := w.seed.CreateTable(0, v.Len())
+	for _, k := range sortedKeys(v) {
+		tb.RawSetString(k.String(), w.reflected(v.MapIndex(k)))
+	}
+	return tb
+}
+
+// record makes a table of a struct's tagged fields; of a declared Type it has the methods and the printed form.
+func (w *World) record(v reflect.Value) glua.LValue {
+	tb := w.seed.CreateTable(0, v.NumField())
+	w.recordFields(tb, v)
+	if info := w.types[v.Type()]; info != nil {
+		tb.Metatable = w.meta(info)
+	}
+	return tb
+}
+
+func (w *World) recordFields(tb *glua.LTable, v reflect.Value) {
+	t := v.Type()
+	for i := 0; i < t.NumField(); i++ {
+		f := t.Field(i)
+		name, flags, _ := strings.Cut(f.Tag.Get("lua"), ",")
+		switch {
+		case f.Anonymous && f.Type.Kind() == reflect.Struct && name == "":
+			w.recordFields(tb, v.Field(i))
+		case flags == "list":
+			for j := 0; j < v.Field(i).Len(); j++ {
+				tb.RawSetInt(j+1, w.reflected(v.Field(i).Index(j)))
+			}
+		case name == "" || name == "-" || flags == "omitempty" && v.Field(i).IsZero():
+		default:
+			if val := w.reflected(v.Field(i)); val != glua.LNil {
+				tb.RawSetString(name, val)
+			}
+		}
+	}
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	for i := 1; i < len(keys); i++ {
+		for j := i; j > 0 && keys[j].String() < keys[j-1].String(); j-- {
+			keys[j], keys[j-1] = keys[j-1], keys[j]
+		}
+	}
+	return keys
+}
+
+func (w *World) pushAny(L *glua.LState, x any) { L.Push(w.toLua(x)) }
+
+// pushFault pushes nil, err.
+func pushFault(L *glua.LState, err error) int {
+	w := envOf(L).w
+	L.Push(glua.LNil)
+	f, ok := NewFault("", "", err).(*Fault)
+	if !ok {
+		L.Push(glua.LString(err.Error()))
+		return 2
+	}
+	if inner, ok := err.(*Fault); ok {
+		f = inner
+	}
+	w.pushAny(L, f)
+	return 2
+}
+
+// number is a Lua value as a whole number in a range, for the library's own functions.
+func wholeArg(L *glua.LState, n int, fn, param string, def int) int {
+	v := L.Get(n)
+	if v == glua.LNil && def != required {
+		return def
+	}
+	num, ok := v.(glua.LNumber)
+	if s, isText := v.(glua.LString); isText { // Lua's own library takes numerals
+		num, ok = glua.LVAsNumber(s), glua.LVAsNumber(s) != 0 || strings.Trim(string(s), "0 ") == ""
+	}
+	f := float64(num)
+	if !ok || math.IsNaN(f) {
+		L.RaiseError("%s: argument %d (%s): number expected, got %s", fn, n, param, describe(v))
+	}
+	switch {
+	case f > math.MaxInt32:
+		return math.MaxInt32
+	case f < math.MinInt32:
+		return math.MinInt32
+	}
+	return int(f)
+}
+
+const required = math.MinInt

@@ -1,0 +1,276 @@
+package lua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/nsh-lab/nsh/lua/show"
+	glua "github.com/yuin/gopher-lua"
+)
+
+// Config says what a World is made of.
+type Config struct {
+	Modules []Module
+	Script  string   // arg[0]; require looks in its folder first
+	Args    []string // arg[1], …
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Style   func() show.Options // how print lays values out; asked each time, since a terminal's width changes
+	JSON    bool                // print writes JSON lines
+	Place   any                 // where sockets are made when nothing else is said
+	Confine bool                // no os.execute, io.popen, os.getenv; files below the script's folder, read only
+}
+
+// A World is one Lua world: globals, a baton, sleepers, a root scope. Its methods may be called from any goroutine
+// unless they say that they keep the baton.
+type World struct {
+	cfg   Config
+	baton baton
+	seed  *glua.LState // the thread all others are made from; it never runs and has no context
+	root  *Scope
+	out   *output
+
+	// These belong to the holder of the baton.
+	idle    []*glua.LState
+	types   map[reflect.Type]*typeInfo
+	bounds  map[*glua.LFunction]*bound
+	objects map[any]weak.Pointer[glua.LUserData]
+	fiberID int
+	loader  loader
+
+	gone        sync.Mutex
+	goneObjects []any
+
+	mu         sync.Mutex // guards the rest
+	states     map[reflect.Type]any
+	fibers     map[*Fiber]struct{}
+	coroutines map[*coroutine]struct{}
+	unjoined   []*Fiber
+	failures   int
+	exited     *ExitError
+	runs       sync.WaitGroup
+	flows      sync.Pool
+	end        context.CancelCauseFunc
+}
+
+// started is the zero of fiber.now: monotonic, and the same for all worlds of the process.
+var started = time.Now()
+
+// New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
+func New(cfg Config) (*World, error) {
+	w := &World{
+		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
+		objects: map[any]weak.Pointer[glua.LUserData]{}, states: map[reflect.Type]any{},
+		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{},
+	}
+	if w.cfg.Stdout == nil {
+		w.cfg.Stdout = os.Stdout
+	}
+	if w.cfg.Stderr == nil {
+		w.cfg.Stderr = os.Stderr
+	}
+	w.out = &output{w: w.cfg.Stdout}
+	w.seed = glua.NewState(glua.Options{
+		SkipOpenLibs: true, MinimizeStackMemory: true, CallStackSize: callStackSize,
+		RegistrySize: registrySize, RegistryMaxSize: registryMaxSize, RegistryGrowStep: 512,
+	})
+	w.seed.G.MainThread = w.seed
+	ctx, end := context.WithCancelCause(context.Background())
+	w.end = end
+	w.root = NewScope(ctx, nil)
+	w.openLibs()
+	mods := append(ownModules(), cfg.Modules...)
+	for i := range mods {
+		if err := w.addModule(&mods[i]); err != nil {
+			return nil, err
+		}
+	}
+	return w, w.prelude()
+}
+
+// The size of a Lua thread: 128 registers is the least that gopher-lua takes at its word (below, it takes 5120), and
+// frames come in segments of eight. callStackSize is the depth of recursion that a script gets.
+const (
+	registrySize    = 128
+	registryMaxSize = 1 << 20
+	callStackSize   = 4096
+)
+
+// ownModules are those that belong to the Lua world itself.
+func ownModules() []Module { return []Module{fiberModule(), withModule(), baseModule()} }
+
+// addModule makes a module's table and registers its types.
+func (w *World) addModule(m *Module) error {
+	for i := range m.Types {
+		w.addType(m.Name, &m.Types[i])
+	}
+	tb := w.seed.G.Global
+	if m.Name != "" {
+		if v, ok := tb.RawGetString(m.Name).(*glua.LTable); ok {
+			tb = v
+		} else {
+			tb = w.seed.CreateTable(0, len(m.Funcs))
+			w.seed.G.Global.RawSetString(m.Name, tb)
+		}
+	}
+	for i := range m.Funcs {
+		f := &m.Funcs[i]
+		name := f.Name
+		if m.Name != "" {
+			name = m.Name + "." + f.Name
+		}
+		if f.Name == "" { // the module itself can be called
+			fn := w.bind(m.Name, f, nil)
+			mt := w.seed.NewTable()
+			mt.RawSetString("__call", w.seed.NewFunction(func(L *glua.LState) int {
+				L.Remove(1)
+				return fn.GFunction(L)
+			}))
+			mt.RawSetString("__metatable", glua.LString(m.Name))
+			tb.Metatable = mt
+			continue
+		}
+		if tb.RawGetString(f.Name) != glua.LNil && m.Name != "" {
+			return fmt.Errorf("%s is declared twice", name)
+		}
+		tb.RawSetString(f.Name, w.bind(name, f, nil))
+	}
+	for _, c := range m.Consts {
+		tb.RawSetString(c.Name, w.toLua(c.Value))
+	}
+	return nil
+}
+
+// Exec runs a chunk: a prompt's line, a script. It returns when the chunk has returned; fibers and servers go on. The
+// context ends the run: what waits returns, and Lua stops at the next instruction.
+func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error) {
+	if err := w.root.ctx.Err(); err != nil {
+		return nil, w.whyEnded(err)
+	}
+	w.runs.Add(1)
+	defer w.runs.Done()
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(w.root.ctx, func() { cancel(context.Cause(w.root.ctx)) })()
+	f := w.newFlow()
+	env := &Env{base: run, done: run.Done(), w: w, scope: w.root, place: w.cfg.Place, flow: f}
+	env.fiber = &Fiber{w: w, env: env, flow: f, cancel: cancel}
+	if !w.baton.takeUntil(f.wait, env.done) {
+		return nil, w.whyEnded(context.Cause(run))
+	}
+	defer w.baton.pass()
+	w.sweepObjects()
+	fn := w.seed.NewFunctionFromProto(c.proto)
+	in := make([]glua.LValue, len(args))
+	for i, a := range args {
+		in[i] = w.toLua(a)
+	}
+	rets, thrown := f.protect(env, fn, in)
+	env.fiber.done = true
+	if err := run.Err(); err != nil {
+		return nil, w.whyEnded(context.Cause(run))
+	}
+	if thrown != nil {
+		return nil, w.scriptError(thrown)
+	}
+	return values(rets), nil
+}
+
+// whyEnded is the error of a cancelled run: os.exit's, or the context's.
+func (w *World) whyEnded(cause error) error {
+	var exit *ExitError
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.exited != nil {
+		return w.exited
+	}
+	if errors.As(cause, &exit) {
+		return exit
+	}
+	return cause
+}
+
+// Interrupt ends whatever holds the baton: a run that cannot get it, because a background fiber computes for ever, asks
+// for this after its own context has been cancelled in vain.
+func (w *World) Interrupt() {
+	w.baton.mu.Lock()
+	f := w.baton.holder
+	w.baton.mu.Unlock()
+	if f == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for fb := range w.fibers {
+		if fb.flow == f {
+			fb.cancel(context.Canceled)
+		}
+	}
+}
+
+// Close ends the world: fibers are cancelled, what is open is closed newest first, coroutines are given back.
+func (w *World) Close() {
+	w.end(context.Canceled)
+	w.root.Close()
+	deadline := time.Now().Add(3 * time.Second)
+	for w.liveFibers() > 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	w.mu.Lock()
+	var cos []*coroutine
+	for c := range w.coroutines {
+		cos = append(cos, c)
+	}
+	loose := w.unjoined
+	w.unjoined = nil
+	w.mu.Unlock()
+	for _, c := range cos {
+		c.kill()
+	}
+	for _, fb := range loose {
+		w.reportLoose(fb)
+	}
+	w.baton.mu.Lock()
+	if w.baton.timers.alarm != nil {
+		w.baton.timers.alarm.Stop()
+	}
+	w.baton.mu.Unlock()
+}
+
+// Root is the scope of the session or script.
+func (w *World) Root() *Scope { return w.root }
+
+// Failures counts failed checks and the errors of fibers that nobody joined.
+func (w *World) Failures() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failures + len(w.unjoined)
+}
+
+// Fail counts a failure and prints it.
+func (w *World) Fail(text string) {
+	w.mu.Lock()
+	w.failures++
+	w.mu.Unlock()
+	w.Println(text)
+}
+
+// State is a plugin's own state in one world: the first call makes it.
+func State[T any](w *World, make func() *T) *T {
+	key := reflect.TypeFor[T]()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s, ok := w.states[key].(*T); ok {
+		return s
+	}
+	s := make()
+	w.states[key] = s
+	return s
+}

@@ -1,0 +1,79 @@
+package dns
+
+import (
+	"encoding/binary"
+
+	mdns "github.com/miekg/dns"
+)
+
+const (
+	udpSize  = 512     // RFC 1035, section 2.3.4, for who says nothing about it
+	ednsSize = 1232    // what this server offers to take: it fits any path without fragments
+	tcpSize  = 1 << 16 // less one; the length before a message has two bytes
+)
+
+// reply answers one packet. It is nil when there is nothing to say: to what is too short for a header, and to answers,
+// since two servers that answer answers never stop.
+func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
+	if len(packet) < headerSize || binary.BigEndian.Uint16(packet[2:])&flagQR != 0 {
+		return nil, nil
+	}
+	query := new(mdns.Msg)
+	if query.Unpack(packet) != nil {
+		return packed(formErr(packet), udpSize)
+	}
+	r := new(mdns.Msg).SetReply(query)
+	r.Compress = true
+	size := udpSize
+	if opt := query.IsEdns0(); opt != nil {
+		size = max(size, int(opt.UDPSize()))
+		r.SetEdns0(ednsSize, false)
+		if opt.Version() != 0 {
+			r.Rcode = mdns.RcodeBadVers
+		}
+	}
+	if tcp {
+		size = tcpSize - 1
+	}
+	switch {
+	case r.Rcode != mdns.RcodeSuccess:
+	case query.Opcode != mdns.OpcodeQuery:
+		r.Opcode, r.Rcode = query.Opcode, mdns.RcodeNotImplemented
+	case len(query.Question) != 1:
+		r.Rcode = mdns.RcodeFormatError
+	case query.Question[0].Qclass != mdns.ClassINET && query.Question[0].Qclass != mdns.ClassANY:
+		r.Rcode = mdns.RcodeRefused
+	case query.Question[0].Qtype == mdns.TypeAXFR || query.Question[0].Qtype == mdns.TypeIXFR:
+		r.Rcode = mdns.RcodeRefused
+	default:
+		z.lookup(r)
+	}
+	return packed(r, size)
+}
+
+// packed cuts a message to the size, with TC set when records did not fit, and packs it. A message that cannot be
+// packed becomes SERVFAIL: the server lives on whatever its zone holds.
+func packed(r *mdns.Msg, size int) (*mdns.Msg, []byte) {
+	r.Truncate(size)
+	wire, err := r.Pack()
+	if err != nil {
+		r.Answer, r.Ns, r.Extra = nil, nil, nil
+		r.Rcode = mdns.RcodeServerFailure
+		if wire, err = r.Pack(); err != nil {
+			return nil, nil
+		}
+	}
+	return r, wire
+}
+
+// formErr answers what has a header and cannot be read.
+func formErr(packet []byte) *mdns.Msg {
+	flags := binary.BigEndian.Uint16(packet[2:])
+	r := new(mdns.Msg)
+	r.Id = binary.BigEndian.Uint16(packet)
+	r.Response = true
+	r.Opcode = int(flags >> 11 & 0xF)
+	r.RecursionDesired = flags>>8&1 != 0
+	r.Rcode = mdns.RcodeFormatError
+	return r
+}

@@ -1,0 +1,85 @@
+package shell
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"strings"
+)
+
+// errInterrupted is Ctrl-C while a line is typed.
+var errInterrupted = errors.New("interrupted")
+
+// A lineEditor reads what a person types.
+type lineEditor interface {
+	// ReadLine gives one entry without its last newline; a pasted one has newlines inside. It answers io.EOF at the
+	// end, also of a terminal that went away, and errInterrupted at Ctrl-C.
+	ReadLine(prompt string) (string, error)
+
+	// Remember puts an entry into the history.
+	Remember(entry string)
+
+	// Output is where everything is to be printed: while a line is typed, it appears above that line.
+	Output() io.Writer
+
+	// HangUp makes ReadLine answer io.EOF, now and from now on. It may be called from anywhere.
+	HangUp()
+
+	// Close restores the terminal.
+	Close()
+}
+
+// plainEditor reads lines as they come, from a pipe or from a terminal that knows no escape sequences.
+type plainEditor struct {
+	in   *bufio.Reader
+	out  io.Writer
+	ask  bool // whether to print the prompt
+	gone chan struct{}
+	line chan plainLine
+}
+
+type plainLine struct {
+	text string
+	err  error
+}
+
+func newPlainEditor(in io.Reader, out io.Writer, ask bool) *plainEditor {
+	return &plainEditor{
+		in: bufio.NewReader(in), out: out, ask: ask,
+		gone: make(chan struct{}), line: make(chan plainLine),
+	}
+}
+
+// ReadLine reads in a goroutine, for a read from a terminal cannot be interrupted. One that outlives the call
+// delivers its line to the next.
+func (p *plainEditor) ReadLine(prompt string) (string, error) {
+	if p.ask {
+		io.WriteString(p.out, prompt)
+	}
+	go p.read()
+	select {
+	case l := <-p.line:
+		return l.text, l.err
+	case <-p.gone:
+		return "", io.EOF
+	}
+}
+
+func (p *plainEditor) read() {
+	text, err := p.in.ReadString('\n')
+	if err == io.EOF && text != "" && !p.ask {
+		err = nil // a pipe may end without a newline; of a terminal it would be half a line
+	}
+	if err != nil {
+		text, err = "", io.EOF
+	}
+	select {
+	case p.line <- plainLine{strings.TrimRight(text, "\r\n"), err}:
+	case <-p.gone:
+	}
+}
+
+func (p *plainEditor) Remember(string)   {}
+func (p *plainEditor) Output() io.Writer { return p.out }
+func (p *plainEditor) HangUp()           { close(p.gone) }
+func (p *plainEditor) Close()            {}

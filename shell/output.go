@@ -1,0 +1,80 @@
+package shell
+
+import (
+	"bytes"
+	"io"
+	"sync"
+)
+
+// held is how much output may wait while a line is typed, before those who print have to wait, too.
+const held = 256 << 10
+
+// aboveWriter is the one way to the terminal. While a line is being edited it holds what fibers print, and asks the
+// editor to print it, whole lines at a time, above the line; otherwise it writes at once.
+type aboveWriter struct {
+	to   io.Writer
+	wake func() // asks the editor to call drain
+
+	mu      sync.Mutex
+	room    *sync.Cond
+	editing bool
+	waiting []byte
+}
+
+func newAboveWriter(to io.Writer, wake func()) *aboveWriter {
+	w := &aboveWriter{to: to, wake: wake}
+	w.room = sync.NewCond(&w.mu)
+	return w
+}
+
+func (w *aboveWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.editing && len(w.waiting) > held {
+		w.room.Wait()
+	}
+	if !w.editing {
+		return w.to.Write(p)
+	}
+	w.waiting = append(w.waiting, p...)
+	if bytes.IndexByte(p, '\n') >= 0 {
+		w.wake()
+	}
+	return len(p), nil
+}
+
+// begin says that a line is being edited from now on.
+func (w *aboveWriter) begin() {
+	w.mu.Lock()
+	w.editing = true
+	w.mu.Unlock()
+}
+
+// end writes what is left; the terminal belongs to whoever prints again.
+func (w *aboveWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.editing = false
+	if len(w.waiting) > 0 {
+		w.to.Write(w.waiting)
+		w.waiting = nil
+	}
+	w.room.Broadcast()
+}
+
+// drain writes the lines that wait to a writer which makes room for them above the prompt. A line without its end
+// keeps waiting: the prompt would be drawn over it.
+func (w *aboveWriter) drain(above io.Writer) {
+	w.mu.Lock()
+	end := bytes.LastIndexByte(w.waiting, '\n') + 1
+	if end == 0 && len(w.waiting) > held {
+		end = len(w.waiting)
+	}
+	lines := bytes.Clone(w.waiting[:end])
+	w.waiting = append(w.waiting[:0], w.waiting[end:]...)
+	w.room.Broadcast()
+	w.mu.Unlock()
+	if len(lines) > 0 {
+		above.Write(lines)
+	}
+}
