@@ -37,7 +37,7 @@ func (e *SyntaxError) Error() string {
 }
 
 const (
-	maxSource = 4 << 20
+	maxSource = 1 << 20
 	maxDepth  = 200    // C Lua's LUAI_MAXCCALLS, for the parser
 	maxChain  = 50_000 // of operators that nest to the right
 )

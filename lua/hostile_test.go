@@ -10,7 +10,7 @@ import (
 // memory that a script may well want: `s = s .. s` without end, t[6e7] = 1 on an empty table (a dense array of 1 GB),
 // and holding on to more and more small values.
 func TestHostile(t *testing.T) {
-	const deadline, grace = 300 * time.Millisecond, 100 * time.Millisecond
+	const deadline, grace = 100 * time.Millisecond, 100 * time.Millisecond
 	slack := grace
 	if raceEnabled {
 		slack = 10 * grace // -race slows this by ten times
@@ -73,12 +73,10 @@ func TestReach(t *testing.T) {
 	expect(t, `for _, name in ipairs{"newproxy", "_printregs", "module", "debug", "channel"} do
   if _G[name] ~= nil then print(name) end
 end
-print(string.dump, os.setenv, getmetatable("").__index)
+print(string.dump, os.setenv, getmetatable(""), string.gfind)
 print(pcall(setmetatable, "x", {}))
-local ok = pcall(function() getmetatable("").__index = {} end) print(ok)
 print(getmetatable(fiber.current()), pcall(setmetatable, fiber.current(), {}))`,
-		`nil	nil	nil
-false	bad argument #1 to setmetatable (table expected, got string)
-false
-Fiber	false	bad argument #1 to setmetatable (table expected, got userdata)`)
+		`nil	nil	string	nil
+false	 cannot change a protected metatable
+Fiber	false	 cannot change a protected metatable`)
 }

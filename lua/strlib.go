@@ -25,10 +25,12 @@ func (w *World) openString() {
 	} {
 		mod.RawSetString(name, w.seed.NewFunction(fn))
 	}
-	if mt, ok := w.seed.GetMetatable(glua.LString("")).(*glua.LTable); ok {
-		mt.RawSetString("__index", mod)
-		mt.RawSetString("__metatable", glua.LString("string"))
-	}
+	mod.RawSetString("gfind", glua.LNil)
+	mod.RawSetString("__index", glua.LNil) // gopher-lua's string table is its own metatable
+	mt := w.seed.NewTable()
+	mt.RawSetString("__index", mod)
+	mt.RawSetString("__metatable", glua.LString("string"))
+	w.seed.SetMetatable(glua.LString(""), mt)
 	w.seed.GetGlobal("table").(*glua.LTable).RawSetString("concat", w.seed.NewFunction(tabConcat))
 }
 
@@ -45,35 +47,56 @@ func textArg(L *glua.LState, n int, fn, param string) string {
 	return ""
 }
 
-// A builder makes a long string, looking at the context as it goes.
+// A builder makes a long string in pieces, looking at the context as it goes: to grow one buffer would copy hundreds of
+// megabytes in one uninterruptible step.
 type builder struct {
-	L   *glua.LState
-	env *Env
-	fn  string
-	buf []byte
-	due int
+	L    *glua.LState
+	env  *Env
+	fn   string
+	full [][]byte // pieces of chunkSize
+	buf  []byte
+	size int
+	due  int
 }
 
 func newBuilder(L *glua.LState, fn string) *builder { return &builder{L: L, env: envOf(L), fn: fn} }
 
 func (b *builder) add(s string) {
-	if len(b.buf)+len(s) > maxString {
+	if b.size+len(s) > maxString {
 		b.L.RaiseError("%s: the result would be longer than %d bytes", b.fn, maxString)
 	}
-	for len(s) > chunkSize {
-		b.buf = append(b.buf, s[:chunkSize]...)
-		s = s[chunkSize:]
-		stopIfDone(b.L, b.env)
+	b.size += len(s)
+	for len(s) > 0 {
+		if len(b.buf) == chunkSize {
+			b.full = append(b.full, b.buf)
+			b.buf = make([]byte, 0, chunkSize)
+		}
+		n := min(len(s), chunkSize-len(b.buf))
+		b.buf = append(b.buf, s[:n]...)
+		s = s[n:]
+		b.tick(n)
 	}
-	b.buf = append(b.buf, s...)
-	if b.due += len(s) + 16; b.due > chunkSize {
+	b.tick(0)
+}
+
+// tick looks at the context once per so many bytes or calls.
+func (b *builder) tick(n int) {
+	if b.due += n + 16; b.due > chunkSize {
 		b.due = 0
 		stopIfDone(b.L, b.env)
 	}
 }
 
 func (b *builder) text() glua.LString {
-	return glua.LString(unsafe.String(unsafe.SliceData(b.buf), len(b.buf)))
+	if len(b.full) == 0 {
+		return glua.LString(unsafe.String(unsafe.SliceData(b.buf), len(b.buf)))
+	}
+	all := make([]byte, 0, b.size)
+	for _, piece := range append(b.full, b.buf) {
+		all = append(all, piece...)
+		stopIfDone(b.L, b.env)
+	}
+	return glua.LString(unsafe.String(unsafe.SliceData(all), len(all)))
 }
 
 func strRep(L *glua.LState) int {
@@ -90,7 +113,6 @@ func strRep(L *glua.LState) int {
 		L.RaiseError("string.rep: the result would be %.0f bytes long; the limit is %d", total, maxString)
 	}
 	b := newBuilder(L, "string.rep")
-	b.buf = make([]byte, 0, (len(s)+len(sep))*n)
 	unit, times := s+sep, n-1
 	if len(unit) < chunkSize/64 && times > 64 { // many short pieces: copy them in long ones
 		per := min(chunkSize/max(len(unit), 1), times)

@@ -99,7 +99,7 @@ func New(cfg Config) (*World, error) {
 // frames come in segments of eight. callStackSize is the depth of recursion that a script gets.
 const (
 	registrySize    = 128
-	registryMaxSize = 1 << 20
+	registryMaxSize = 1 << 15
 	callStackSize   = 4096
 )
 

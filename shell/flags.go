@@ -3,6 +3,8 @@ package shell
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nsh-lab/nsh/lua"
 )
 
 // The exit codes, as API.md has them.
@@ -130,7 +132,7 @@ func unknownFlag(table []flagDef, name string) error {
 		names = append(names, d.names...)
 	}
 	message := fmt.Sprintf("flag %s unknown", name)
-	if near := nearest(name, names); near != "" {
+	if near := lua.Nearest(name, names); near != "" {
 		message += fmt.Sprintf(", did you mean %s?", near)
 	}
 	return &usageError{message + " (nsh --help lists them)"}

@@ -61,14 +61,3 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"model", "addr", "handler", "backlog", "server.start", "server.stop"}
-	for typed, want := range map[string]string{
-		"modle": "model", "adr": "addr", "hander": "handler", "zzz": "", "server.strat": "server.start", "": "",
-	} {
-		if got := nearest(typed, names); got != want {
-			t.Errorf("nearest(%q) = %q, wanted %q", typed, got, want)
-		}
-	}
-}

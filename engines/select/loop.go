@@ -33,7 +33,8 @@ func (l *loop) run(ctx context.Context, app *engines.App) error {
 	return nil
 }
 
-// interests copies the sets: the kernel overwrites what it is given with what is ready.
+// interests copies the sets: the kernel overwrites what it is given with what is ready. From here on a change has to
+// end the wait; what has changed before must not be slept over.
 func (l *loop) interests() (read, write raw.FdSet) {
 	pause := l.ln.Pause()
 	l.mu.Lock()
@@ -42,7 +43,7 @@ func (l *loop) interests() (read, write raw.FdSet) {
 	if pause > 0 {
 		read.Clear(l.ln.Fileno())
 	}
-	l.asleep = true
+	l.asleep = len(l.pending) == 0 && !l.stopping
 	return read, write
 }
 
@@ -51,7 +52,7 @@ func (l *loop) interests() (read, write raw.FdSet) {
 func (l *loop) wait(busy bool, read, write *raw.FdSet) (n int, errno syscall.Errno) {
 	l.count.Syscalls.Add(1)
 	width := max(read.Width(), write.Width())
-	if busy {
+	if busy || !l.sleeps() {
 		n, errno = raw.SelectRaw(width, read, write, time.Millisecond)
 	} else if pause := l.ln.Pause(); pause > 0 {
 		n, errno = raw.Select(width, read, write, pause)
@@ -62,6 +63,13 @@ func (l *loop) wait(busy bool, read, write *raw.FdSet) (n int, errno syscall.Err
 	l.asleep = false
 	l.mu.Unlock()
 	return n, errno
+}
+
+// sleeps says whether the wait may be a long one.
+func (l *loop) sleeps() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asleep
 }
 
 // dispatch looks at every bit, which is what a program has to do after select.

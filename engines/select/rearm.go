@@ -46,6 +46,7 @@ func (l *loop) rouse() {
 func (l *loop) wakeUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stopping = true
 	l.rouse()
 }
 

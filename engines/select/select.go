@@ -36,6 +36,7 @@ type loop struct {
 	conns       [raw.FdSetSize]*engines.Conn
 	pending     []*engines.Conn // those that want a turn though nothing is ready
 	asleep      bool            // the sets have been handed to the kernel
+	stopping    bool
 	closed      bool
 }
 

@@ -35,7 +35,11 @@ type resolveOptions struct {
 
 // resolve asks one server one question.
 func resolve(ctx context.Context, env *lua.Env, name string, o resolveOptions) (*Answer, error) {
-	x, err := newExchange(ctx, env, name, &o)
+	return lookup(ctx, o.Place(env), name, o)
+}
+
+func lookup(ctx context.Context, place engines.Place, name string, o resolveOptions) (*Answer, error) {
+	x, err := newExchange(ctx, place, name, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func resolve(ctx context.Context, env *lua.Env, name string, o resolveOptions) (
 }
 
 // newExchange checks everything before anything is sent.
-func newExchange(ctx context.Context, env *lua.Env, name string, o *resolveOptions) (*exchange, error) {
+func newExchange(ctx context.Context, place engines.Place, name string, o *resolveOptions) (*exchange, error) {
 	wire, err := wireName(name)
 	if err != nil {
 		return nil, lua.Misusef("name", "%v", err)
@@ -72,7 +76,7 @@ func newExchange(ctx context.Context, env *lua.Env, name string, o *resolveOptio
 		return nil, err
 	}
 	x := &exchange{
-		place: o.Place(env), name: name, o: o, rejected: map[string]int{},
+		place: place, name: name, o: o, rejected: map[string]int{},
 		ask: func() *question { return newQuestion(wire, o, typ, class) },
 	}
 	if x.server, err = serverAddr(ctx, x.place, o.Server); err != nil {

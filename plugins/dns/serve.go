@@ -46,6 +46,15 @@ type Server struct {
 
 // serve starts a server that belongs to the caller's scope.
 func serve(ctx context.Context, env *lua.Env, o serveOptions) (*Server, error) {
+	s, err := newServer(ctx, o.Place(env), o)
+	if err != nil {
+		return nil, err
+	}
+	s.held = env.Own("dns server", s.close)
+	return s, nil
+}
+
+func newServer(ctx context.Context, place engines.Place, o serveOptions) (*Server, error) {
 	z, err := parseZone(o.Zone)
 	if err != nil {
 		return nil, err
@@ -54,7 +63,6 @@ func serve(ctx context.Context, env *lua.Env, o serveOptions) (*Server, error) {
 	if err != nil {
 		return nil, lua.Misusef("addr", "%v", err)
 	}
-	place := o.Place(env)
 	at, err := engines.Resolve(ctx, place, a)
 	if err != nil {
 		return nil, lua.NewFault("serve", o.Addr, err)
@@ -70,7 +78,6 @@ func serve(ctx context.Context, env *lua.Env, o serveOptions) (*Server, error) {
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.start("dns server, UDP", s.serveUDP)
 	s.start("dns server, TCP", s.serveTCP)
-	s.held = env.Own("dns server", s.close)
 	return s, nil
 }
 
@@ -125,10 +132,11 @@ func listenBoth(place engines.Place, at netip.AddrPort) (*net.UDPConn, net.Liste
 }
 
 func listenUDP(place engines.Place, at netip.AddrPort) (*net.UDPConn, error) {
-	f, err := bound(place, unix.SOCK_DGRAM, at)
+	fd, err := bound(place, unix.SOCK_DGRAM, at)
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), "dns")
 	defer f.Close() // net keeps a descriptor of its own
 	if at.Addr().IsUnspecified() {
 		// Bound to every address, an answer has to leave from the one that was asked: ip(7), ipv6(7).
@@ -136,7 +144,7 @@ func listenUDP(place engines.Place, at netip.AddrPort) (*net.UDPConn, error) {
 		if familyOf(at) == unix.AF_INET6 {
 			level, opt = unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
 		}
-		if err := unix.SetsockoptInt(int(f.Fd()), level, opt, 1); err != nil {
+		if err := unix.SetsockoptInt(fd, level, opt, 1); err != nil {
 			return nil, os.NewSyscallError("setsockopt", err)
 		}
 	}
@@ -148,29 +156,30 @@ func listenUDP(place engines.Place, at netip.AddrPort) (*net.UDPConn, error) {
 }
 
 func listenTCP(place engines.Place, at netip.AddrPort) (net.Listener, error) {
-	f, err := bound(place, unix.SOCK_STREAM, at)
+	fd, err := bound(place, unix.SOCK_STREAM, at)
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), "dns")
 	defer f.Close()
-	if err := unix.Listen(int(f.Fd()), 128); err != nil {
+	if err := unix.Listen(fd, 128); err != nil {
 		return nil, os.NewSyscallError("listen", err)
 	}
 	return net.FileListener(f)
 }
 
 // bound is a socket of the place with an address.
-func bound(place engines.Place, typ int, at netip.AddrPort) (*os.File, error) {
-	fd, err := place.Socket(familyOf(at), typ, 0)
+func bound(place engines.Place, typ int, at netip.AddrPort) (fd int, err error) {
+	fd, err = place.Socket(familyOf(at), typ, 0)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return -1, os.NewSyscallError("socket", err)
 	}
 	if typ == unix.SOCK_STREAM { // connections of an earlier server on the port may be in TIME_WAIT: socket(7)
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
 	if err := bind(fd, at); err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, err
 	}
-	return os.NewFile(uintptr(fd), "dns "+at.String()), nil
+	return fd, nil
 }

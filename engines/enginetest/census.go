@@ -1,0 +1,58 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"strings"
+	"time"
+)
+
+// A census is what this process holds of the kernel and of Go.
+type census struct {
+	descriptors []string
+	goroutines  int
+	threads     int
+	procs       int // GOMAXPROCS
+}
+
+// slackThreads is how many more threads there may be than before: Go keeps threads that have nothing to do, and
+// makes one when a goroutine happens to be in a system call.
+const slackThreads = 10
+
+func takeCensus() census {
+	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0)}
+}
+
+// restored waits until there is no more than there was.
+func (before census) restored(ctx context.Context) error {
+	return until(ctx, 5*time.Second, "everything to be given back", func() (string, bool) {
+		now := takeCensus()
+		seen := fmt.Sprintf("%d descriptors (before: %d; now %s), %d goroutines (%d), %d threads (%d), GOMAXPROCS %d (%d)",
+			len(now.descriptors), len(before.descriptors), strings.Join(now.descriptors, " "), now.goroutines,
+			before.goroutines, now.threads, before.threads, now.procs, before.procs)
+		return seen, len(now.descriptors) <= len(before.descriptors) && now.goroutines <= before.goroutines &&
+			now.threads <= before.threads+slackThreads && now.procs == before.procs
+	})
+}
+
+// descriptors lists what this process has open, but for the list itself and Go's poller, which stays once it is made.
+func descriptors() (open []string) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil {
+			open = append(open, e.Name()+"="+target)
+		}
+	}
+	sort.Strings(open)
+	return open
+}
+
+// threads counts this process's tasks.
+func threads() int {
+	entries, _ := os.ReadDir("/proc/self/task")
+	return len(entries)
+}

@@ -1,0 +1,93 @@
+// Package enginetest is the conformance suite that every server model passes. It needs little of what it tests: a
+// function that starts a server with an App, and three methods of the running server. The rows know nothing of Go's
+// testing package, so that a script can run them on a model of its own; Run wraps them as subtests.
+package enginetest
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+)
+
+// A Running is a server at work.
+type Running interface {
+	Addr() netip.AddrPort
+	Stats() engines.Stats
+	Stop() error // when it returns, everything is closed
+}
+
+// A Starter starts a server of the model under test.
+type Starter func(ctx context.Context, app engines.App) (Running, error)
+
+// Start is the Starter of a Model.
+func Start(model engines.Model) Starter {
+	return func(ctx context.Context, app engines.App) (Running, error) {
+		return engines.Start(ctx, model, engines.Config{}, app)
+	}
+}
+
+// A Promise is what a model says of itself, as far as the rows depend on it.
+type Promise struct {
+	Linear bool // it runs linear handlers
+	Events bool // it runs event handlers; all of nsh's own do
+	Crowd  int  // how many connections it serves at once
+	Is     func(ctx context.Context, start Starter) error
+}
+
+// A Row is one thing that has to hold. Run returns nil when it does, and otherwise says what was seen.
+type Row struct {
+	Name string
+	What string
+	Run  func(ctx context.Context, start Starter) error
+}
+
+// RowLimit is how long a row may take.
+const RowLimit = 30 * time.Second
+
+// Rows lists the rows for a model that promises p.
+func Rows(p Promise) []Row {
+	rows := []Row{
+		{"echo", "what is sent comes back, small and large", both(p, echoRow)},
+		{"crowd", "many connections from another process are open at once, and all are served", both(p, crowd(p.Crowd))},
+		{"half-close", "a client that has ended its direction still gets all of its answer", both(p, halfCloseRow)},
+		{"slow reader", "a client that never reads costs bounded memory and holds up nobody else", both(p, slowReader(p))},
+		{"reset", "a reset by the peer ends one connection and is seen as ECONNRESET", both(p, resetRow)},
+		{"8 MiB", "8 MiB written in uneven pieces come back intact", both(p, largeRow)},
+		{"failing handler", "an error or a panic in a handler ends only its own connection, and is counted", failingRow(p)},
+		{"stop", "a stop closes the listener and every connection, in under a second", both(p, stopRow(p))},
+		{"nothing left", "descriptors, goroutines and threads are back to where they were", both(p, leftRow(p))},
+		{"collections", "garbage collections get through while the server sleeps and while it works", both(p, collectionsRow)},
+	}
+	if p.Events {
+		rows = append(rows,
+			Row{"back-pressure", "a Send past the limit is refused whole, Writable follows, and nothing is lost", pressureRow},
+			Row{"graceful close", "what was queued before Close arrives before the end", gracefulRow},
+			Row{"readable", "a handler that reads for itself gets EAGAIN when there is nothing more", readableRow})
+	}
+	if p.Events && p.Crowd > 1 {
+		rows = append(rows, Row{"send across", "one connection's handler sends on another connection", acrossRow})
+	}
+	if p.Is != nil {
+		rows = append(rows, Row{"is what it says", "seen from outside, the model is what its name says", p.Is})
+	}
+	return rows
+}
+
+// both runs a row with the event form of an App and with the linear one, as far as the model has them.
+func both(p Promise, row func(ctx context.Context, start Starter, apps kit) error) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		if p.Events {
+			if err := row(ctx, start, eventKit()); err != nil {
+				return wrap("event handlers", err)
+			}
+		}
+		if p.Linear {
+			if err := row(ctx, start, linearKit()); err != nil {
+				return wrap("linear handlers", err)
+			}
+		}
+		return nil
+	}
+}
