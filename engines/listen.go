@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 )
@@ -40,6 +41,7 @@ func Listen(ctx context.Context, cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	warmUp()
 	stopFd, errno := raw.Eventfd()
 	if errno != 0 {
 		return nil, &Error{"listen", cfg.Addr, errno}
@@ -53,6 +55,10 @@ func Listen(ctx context.Context, cfg Config) (*Listener, error) {
 	raw.Close(stopFd)
 	return nil, err
 }
+
+// warmUp has Go make its poller now. It is made with the first timer, and where no descriptor is free at that moment,
+// which is when a server starts to pause, the runtime ends the program.
+func warmUp() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
 // bind makes one listening socket.
 func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {

@@ -37,7 +37,7 @@ func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 		base = env
 	}
 	e := base.Under(ctx).on(f)
-	if env == nil {
+	if env == nil || env.flow == nil { // a handler, not part of a fiber
 		e.fiber = nil
 	}
 	w.baton.take(f.wait)

@@ -125,7 +125,10 @@ func readCallback(env *Env, v glua.LValue, into reflect.Value) error {
 	if v.Type() != glua.LTFunction && !(env.th != nil && callable(env.th, v)) {
 		return wrong("function", v)
 	}
-	into.Set(reflect.ValueOf(Callback{fn: v, env: env}))
+	// The surroundings are those of now, without the flow: the function may be called from any goroutine.
+	e := *env
+	e.flow, e.th = nil, nil
+	into.Set(reflect.ValueOf(Callback{fn: v, env: &e}))
 	return nil
 }
 

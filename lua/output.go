@@ -129,3 +129,10 @@ func (w *World) emit(L *glua.LState, s string) {
 		stopIfDone(L, envOf(L))
 	}
 }
+
+// Warn writes a line to the standard error, made safe for a terminal: what a person should know though no call returns it.
+func (w *World) Warn(text string) {
+	w.out.mu.Lock()
+	defer w.out.mu.Unlock()
+	io.WriteString(w.cfg.Stderr, show.EscapeLines(text)+"\n")
+}

@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"sort"
 	"strconv"
 	"strings"
@@ -182,4 +183,14 @@ func shortList(names []string) string {
 		return fmt.Sprintf("%s, … (%d in all)", strings.Join(names[:12], ", "), len(names))
 	}
 	return strings.Join(names, ", ")
+}
+
+// Callback is a Value that must be a function, with the surroundings of env.
+func (v Value) Callback(env *Env) (Callback, error) {
+	var cb Callback
+	err := readCallback(env, v.v, reflect.ValueOf(&cb).Elem())
+	if err != nil {
+		return cb, Misusef("", "%s", err)
+	}
+	return cb, nil
 }

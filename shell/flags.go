@@ -132,7 +132,7 @@ func unknownFlag(table []flagDef, name string) error {
 		names = append(names, d.names...)
 	}
 	message := fmt.Sprintf("flag %s unknown", name)
-	if near := lua.Nearest(name, names); near != "" {
+	if near := lua.Nearest(name, names); near != "" && len(name) > 2 {
 		message += fmt.Sprintf(", did you mean %s?", near)
 	}
 	return &usageError{message + " (nsh --help lists them)"}

@@ -22,12 +22,18 @@ type mishap struct {
 	message string
 }
 
+// unterminated is the Lua world's message for a string whose line ends before it does.
+const unterminated = "unterminated string"
+
 func mishapOf(err error) mishap {
 	var syntax *lua.SyntaxError
 	var script *lua.ScriptError
 	switch {
 	case errors.As(err, &syntax):
 		m := mishap{syntax.Name, syntax.Line, syntax.Column, syntax.Near, syntax.Message}
+		if m.message == unterminated {
+			m.near = "" // what stands after the quote says nothing
+		}
 		if m.near != "" {
 			m.message += " near '" + m.near + "'"
 		}
@@ -42,7 +48,8 @@ func mishapOf(err error) mishap {
 func report(err error, find sources, width int) string {
 	m := mishapOf(err)
 	where := ""
-	if m.line > 0 && m.file != "" {
+	var above *justTyped
+	if m.line > 0 && m.file != "" && !errors.As(err, &above) {
 		where = fmt.Sprintf("%s:%d: ", show.Escape(m.file), m.line)
 	}
 	return where + show.EscapeLines(m.message) + "\n" + excerpt(m, find, width)
@@ -98,7 +105,7 @@ func culprit(m mishap, line string) int {
 	if m.near != "" {
 		return nearColumn(m, line)
 	}
-	if strings.HasPrefix(m.message, "unterminated string") {
+	if m.message == unterminated {
 		for _, t := range lex(line) {
 			if t.kind == tokString && t.open {
 				return t.at

@@ -9,7 +9,9 @@ import (
 )
 
 func TestReport(t *testing.T) {
-	script := func(line int, message string) error { return &lua.ScriptError{File: "lab.lua", Line: line, Message: message} }
+	script := func(line int, message string) error {
+		return &lua.ScriptError{File: "lab.lua", Line: line, Message: message}
+	}
 	const lab = "local a = 1\n\nlocal s = server.start{modle = \"epoll\"}\n\tconn:recv(1.5) -- recv\n" +
 		"x = y.z.w\nlocal é = f('日', bad)\r\nprint('\x1b[2J', oops)\n"
 	for name, c := range map[string]struct {

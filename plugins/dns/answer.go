@@ -54,7 +54,12 @@ func (a Answer) Show() any {
 func newAnswer(msg *mdns.Msg) *Answer {
 	a := &Answer{Rcode: rcodeName(msg.Rcode), Message: msg.String()}
 	for _, rr := range msg.Answer {
-		a.Records = append(a.Records, recordOf(rr))
+		r := recordOf(rr)
+		// A server that writes the name out instead of pointing at it repeats the mixed case of the query.
+		if asked := msg.Question[0].Name; strings.EqualFold(r.Name, asked) {
+			r.Name = asked
+		}
+		a.Records = append(a.Records, r)
 	}
 	return a
 }

@@ -152,7 +152,7 @@ func TestForgeriesAloneAreATimeout(t *testing.T) {
 	if code(err) != "ETIMEDOUT" || time.Since(start) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
-	for _, reason := range []string{"garbage 16", "id 2", "question 14", "case 2"} {
+	for _, reason := range []string{"garbage 18", "id 2", "question 14", "case 2"} {
 		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(reason)) {
 			t.Errorf("the error does not say %q: %v", reason, err)
 		}

@@ -23,7 +23,6 @@ func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
 		return packed(formErr(packet), udpSize)
 	}
 	r := new(mdns.Msg).SetReply(query)
-	r.Compress = true
 	size := udpSize
 	if opt := query.IsEdns0(); opt != nil {
 		size = max(size, int(opt.UDPSize()))
@@ -55,6 +54,7 @@ func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
 // packed becomes SERVFAIL: the server lives on whatever its zone holds.
 func packed(r *mdns.Msg, size int) (*mdns.Msg, []byte) {
 	r.Truncate(size)
+	r.Compress = true // Truncate turns it off where it is not needed to fit
 	wire, err := r.Pack()
 	if err != nil {
 		r.Answer, r.Ns, r.Extra = nil, nil, nil

@@ -1,7 +1,8 @@
 package dns
 
 import (
-	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	mdns "github.com/miekg/dns"
@@ -29,8 +30,9 @@ const defaultTTL = 3600
 // for which other names under "test." do not exist and names elsewhere are refused.
 func parseZone(text string) (*zone, error) {
 	z := &zone{nodes: map[string]*node{}, apex: map[string]*mdns.SOA{}, cut: map[string]bool{}}
-	parser := mdns.NewZoneParser(strings.NewReader(dedent(text)), ".", "")
-	parser.SetDefaultTTL(defaultTTL)
+	// $TTL, since without it a record takes the TTL of the one before (RFC 1035, section 5.1), which nobody expects.
+	lines := dedent(text)
+	parser := mdns.NewZoneParser(strings.NewReader(fmt.Sprintf("$TTL %d\n%s", defaultTTL, lines)), ".", "")
 	var all []mdns.RR
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
 		if class := rr.Header().Class; class != mdns.ClassINET {
@@ -43,7 +45,7 @@ func parseZone(text string) (*zone, error) {
 		}
 	}
 	if err := parser.Err(); err != nil {
-		return nil, zoneMisuse(err)
+		return nil, zoneMisuse(err, lines)
 	}
 	if len(all) == 0 {
 		return nil, lua.Misusef("zone", `has no records; one line is "a.test. A 192.0.2.1"`)
@@ -54,13 +56,18 @@ func parseZone(text string) (*zone, error) {
 	return z, nil
 }
 
-// zoneMisuse keeps the line that the parser names.
-func zoneMisuse(err error) error {
-	var parse *mdns.ParseError
-	if errors.As(err, &parse) {
-		return lua.Misusef("zone", "%s", strings.TrimPrefix(parse.Error(), "dns: "))
+// zoneMisuse says which line is wrong, and shows it. The parser has the number only in its text, and it has read a line
+// more.
+func zoneMisuse(err error, text string) error {
+	what := strings.TrimPrefix(strings.TrimPrefix(err.Error(), ": "), "dns: ")
+	what, at, ok := strings.Cut(what, " at line: ")
+	number, _, _ := strings.Cut(at, ":")
+	n, err := strconv.Atoi(number)
+	lines := strings.Split(text, "\n")
+	if !ok || err != nil || n < 2 || n > len(lines)+1 {
+		return lua.Misusef("zone", "%s", what)
 	}
-	return lua.Misusef("zone", "%v", err)
+	return lua.Misusef("zone", "line %d: %s in %q", n-1, what, shorten(strings.TrimSpace(lines[n-2])))
 }
 
 func (z *zone) add(rr mdns.RR) {

@@ -1,0 +1,193 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// each opens n connections, each of which has had an answer, and runs f while they are open.
+func each(ctx context.Context, addr string, n int, f func(clients []*net.TCPConn) error) error {
+	var clients []*net.TCPConn
+	for range n {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := exchange(c, []byte("hello")); err != nil {
+			return err
+		}
+		clients = append(clients, c)
+	}
+	return f(clients)
+}
+
+// IsIterative: the second client is connected, by the kernel, and waits in the queue until the first has gone.
+func IsIterative(ctx context.Context, start Starter) error {
+	return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+		second := make(chan error, 1)
+		err := each(ctx, addr, 1, func([]*net.TCPConn) error {
+			c, err := dial(ctx, addr)
+			if err != nil {
+				return err
+			}
+			if _, err := c.Write([]byte("me too")); err != nil {
+				return err
+			}
+			go func() { second <- expect(c, []byte("me too")); c.Close() }()
+			if err := until(ctx, 5*time.Second, "a connection in the queue", func() (string, bool) {
+				st := s.Stats()
+				return fmt.Sprintf("%d queued, %d active", st.Queued, st.Active), st.Queued == 1 && st.Active == 1
+			}); err != nil {
+				return err
+			}
+			select {
+			case err := <-second:
+				return fmt.Errorf("a second client was served (%v) while the first was", err)
+			case <-time.After(50 * time.Millisecond):
+				return nil
+			}
+		})
+		if err != nil {
+			return err
+		}
+		return <-second
+	})
+}
+
+// IsThread: each open connection has a task in /proc/self/task, which ends with it.
+func IsThread(ctx context.Context, start Starter) error {
+	const n = 60
+	return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+		before := threads()
+		err := each(ctx, addr, n, func([]*net.TCPConn) error {
+			if more := threads() - before; more < n-slackThreads {
+				return fmt.Errorf("%d connections are open, and only %d tasks have come", n, more)
+			}
+			if st := s.Stats(); st.Threads != n {
+				return fmt.Errorf("%d connections are open, and %d threads are counted", n, st.Threads)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return until(ctx, 5*time.Second, "the threads to end with their connections", func() (string, bool) {
+			now, counted := threads(), s.Stats().Threads
+			return fmt.Sprintf("%d tasks, %d before, %d counted", now, before, counted), now <= before+slackThreads && counted == 0
+		})
+	})
+}
+
+// IsGoroutine: many connections that wait cost no threads.
+func IsGoroutine(ctx context.Context, start Starter) error {
+	const n = 200
+	return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+		before := threads()
+		return each(ctx, addr, n, func([]*net.TCPConn) error {
+			if more := threads() - before; more > slackThreads {
+				return fmt.Errorf("%d connections are open, and %d threads have come", n, more)
+			}
+			return nil
+		})
+	})
+}
+
+// IsEpoll: the accepted sockets, and the listener, are registered with epoll descriptors of the server's own.
+func IsEpoll(ctx context.Context, start Starter) error {
+	const n = 5
+	before := registered()
+	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
+		return each(ctx, addr, n, func(clients []*net.TCPConn) error {
+			// Go's poller, which has the clients of this process, is an epoll descriptor, too, and was there before.
+			found := registered()
+			for ep := range before {
+				delete(found, ep)
+			}
+			targets := 0
+			for _, fds := range found {
+				targets += len(fds)
+			}
+			if targets < n+1 {
+				return fmt.Errorf("%d connections are open; the epoll descriptors watch %v", n, found)
+			}
+			return nil
+		})
+	})
+}
+
+// registered lists, for each epoll descriptor of this process, what it watches (/proc/PID/fdinfo, lines "tfd:").
+func registered() map[string][]string {
+	found := map[string][]string{}
+	links, _ := filepath.Glob("/proc/self/fd/*")
+	for _, link := range links {
+		if target, _ := os.Readlink(link); target != "anon_inode:[eventpoll]" {
+			continue
+		}
+		text, _ := os.ReadFile("/proc/self/fdinfo/" + filepath.Base(link))
+		found[filepath.Base(link)] = nil
+		for line := range strings.Lines(string(text)) {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "tfd:" {
+				found[filepath.Base(link)] = append(found[filepath.Base(link)], fields[1])
+			}
+		}
+	}
+	return found
+}
+
+// IsSelect: a connection that gets descriptor 1024 or a higher one is closed, counted and explained; when lower ones
+// are free, connections are served again.
+func IsSelect(ctx context.Context, start Starter) error {
+	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
+		if err := served(ctx, addr); err != nil {
+			return err
+		}
+		fill, err := fillDescriptors(1024)
+		defer func() {
+			for _, fd := range fill {
+				unix.Close(fd)
+			}
+		}()
+		if err != nil {
+			return err
+		}
+		if err := served(ctx, addr); err == nil {
+			return errors.New("a connection was served whose descriptor cannot be below 1024")
+		}
+		if err := until(ctx, 5*time.Second, "the refusal to be counted, in words", func() (string, bool) {
+			st := s.Stats()
+			said := fmt.Sprint(st.Reasons)
+			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "FD_SETSIZE") &&
+				strings.Contains(said, "held by") && st.Closed == 2
+		}); err != nil {
+			return err
+		}
+		for _, fd := range fill {
+			unix.Close(fd)
+		}
+		fill = nil
+		return served(ctx, addr)
+	})
+}
+
+// fillDescriptors opens files until every descriptor below n is taken.
+func fillDescriptors(n int) (fds []int, err error) {
+	for {
+		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fds, fmt.Errorf("this process may not hold %d descriptors: %w", n, err)
+		}
+		fds = append(fds, fd)
+		if fd >= n {
+			return fds, nil
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/engines"
+)
+
+// pressureRow sends 16 MiB from the server, as fast as Send takes them, to a client that reads only at the end.
+func pressureRow(ctx context.Context, start Starter) error {
+	data := pattern(16 << 20)
+	const piece = 100_000
+	sent := 0
+	var refusals, most atomic.Int64
+	more := func(c *engines.Conn) error {
+		for sent < len(data) {
+			n, err := c.Send(ctx, data[sent:min(sent+piece, len(data))])
+			sent += n
+			most.Store(max(most.Load(), int64(c.Unsent())))
+			if err == syscall.EAGAIN && n == 0 {
+				refusals.Add(1)
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("send: %d, %w", n, err)
+			}
+		}
+		return c.Close()
+	}
+	app := engines.App{
+		Open:     func(c *engines.Conn) ([]byte, error) { return nil, more(c) },
+		Writable: more,
+	}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := until(ctx, RowLimit, "a Send that is refused", func() (string, bool) {
+			return fmt.Sprintf("%d bytes sent", s.Stats().BytesOut), refusals.Load() > 0
+		}); err != nil {
+			return err
+		}
+		got, err := io.ReadAll(c)
+		if err != nil {
+			return err
+		}
+		if most := most.Load(); most > engines.DefaultSendLimit+piece {
+			return fmt.Errorf("%d bytes were queued", most)
+		}
+		if st := s.Stats(); st.Unsent != 0 {
+			return fmt.Errorf("%d bytes count as unsent after all have come", st.Unsent)
+		}
+		return same(got, data)
+	})
+}
+
+// gracefulRow queues more than the kernel takes and closes at once.
+func gracefulRow(ctx context.Context, start Starter) error {
+	data := pattern(12 << 20)
+	app := engines.App{Open: func(c *engines.Conn) ([]byte, error) {
+		if n, err := c.Send(ctx, data); n != len(data) || err != nil {
+			return nil, fmt.Errorf("send: %d, %w", n, err)
+		}
+		c.Close()
+		if n, err := c.Send(ctx, data); n != 0 || err == nil {
+			return nil, errors.New("a send after the close was taken")
+		}
+		return nil, c.Close()
+	}}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		got, err := io.ReadAll(c)
+		if err != nil {
+			return err
+		}
+		if st := s.Stats(); st.Errors != 0 {
+			return fmt.Errorf("errors: %v", st.Reasons)
+		}
+		return same(got, data)
+	})
+}
+
+// readableRow has a handler that reads for itself, in small pieces.
+func readableRow(ctx context.Context, start Starter) error {
+	var empty atomic.Int64
+	app := engines.App{Readable: func(c *engines.Conn) error {
+		var buf [7]byte
+		for {
+			n, err := c.Read(buf[:])
+			if err == syscall.EAGAIN {
+				empty.Add(1)
+				return nil
+			}
+			if err != nil {
+				return err // io.EOF is an orderly end
+			}
+			if _, err := c.Send(ctx, buf[:n]); err != nil {
+				return err
+			}
+		}
+	}}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for _, size := range []int{1, 7, 100, 1000} {
+			if err := exchange(c, pattern(size)); err != nil {
+				return err
+			}
+		}
+		if err := c.CloseWrite(); err != nil {
+			return err
+		}
+		if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+			return fmt.Errorf("after the last answer: %d bytes, %v", len(rest), err)
+		}
+		if st := s.Stats(); empty.Load() == 0 || st.Errors != 0 {
+			return fmt.Errorf("EAGAIN was seen %d times; errors: %v", empty.Load(), st.Reasons)
+		}
+		return nil
+	})
+}
+
+// acrossRow has a room in which each hears what the others say: a handler sends on connections that are not its own.
+func acrossRow(ctx context.Context, start Starter) error {
+	var mu sync.Mutex
+	room := map[*engines.Conn]bool{}
+	app := engines.App{
+		Open: func(c *engines.Conn) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			room[c] = true
+			return []byte("welcome"), nil
+		},
+		Data: func(from *engines.Conn, data []byte) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			for c := range room {
+				if _, err := c.Send(ctx, data); c != from && err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		},
+		Close: func(c *engines.Conn, _ error) {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(room, c)
+		},
+	}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		talker, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer talker.Close()
+		listener, err := dial(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		if err := errors.Join(expect(talker, []byte("welcome")), expect(listener, []byte("welcome"))); err != nil {
+			return err
+		}
+		// More than the kernel holds, so that the one who sends to a reader that is late queues.
+		data := pattern(6 << 20)
+		go func() {
+			for rest := data; len(rest) > 0; rest = rest[min(8192, len(rest)):] {
+				if _, err := talker.Write(rest[:min(8192, len(rest))]); err != nil {
+					return
+				}
+			}
+		}()
+		heard := make(chan error, 1)
+		go func() { heard <- expect(talker, data) }()
+		err = expect(listener, data)
+		if err != nil {
+			talker.Close()
+		}
+		return errors.Join(err, <-heard)
+	})
+}

@@ -1,0 +1,172 @@
+package enginetest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"golang.org/x/sys/unix"
+)
+
+// shortageRole is the name under which the suite starts this program as a server that runs out of descriptors.
+const shortageRole = "enginetest-shortage"
+
+// A shortReport is what that server says of itself.
+type shortReport struct {
+	Addr  string
+	Stats engines.Stats
+	CPU   time.Duration // used so far
+}
+
+// A shortServer is the process, which answers every line with a report.
+type shortServer struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+	err strings.Builder
+}
+
+func (s *shortServer) say(word string) (r shortReport, err error) {
+	if _, err = fmt.Fprintln(s.in, word); err == nil {
+		err = s.out.Decode(&r)
+	}
+	if err != nil {
+		err = fmt.Errorf("the server process said nothing to %q: %w %s", word, err, s.err.String())
+	}
+	return r, err
+}
+
+func startShort(ctx context.Context, model string) (*shortServer, error) {
+	s := &shortServer{cmd: exec.CommandContext(ctx, "/proc/self/exe", shortageRole, model)}
+	s.cmd.Stderr = &s.err
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	s.out = json.NewDecoder(bufio.NewReader(out))
+	return s, s.cmd.Start()
+}
+
+// shortage: while there is no descriptor clients wait, errors are counted and explained and few, and hardly any time
+// is used; when there are descriptors again, every one of the clients is served.
+func shortage(ctx context.Context, model string) error {
+	s, err := startShort(ctx, model)
+	if err != nil {
+		return err
+	}
+	defer s.cmd.Wait()
+	defer s.in.Close()
+	first, err := s.say("lower")
+	if err != nil {
+		return err
+	}
+	var clients []net.Conn
+	for i := range 10 {
+		c, err := dial(ctx, first.Addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := fmt.Fprintf(c, "client %d", i); err != nil {
+			return err
+		}
+		clients = append(clients, c)
+	}
+	var before shortReport
+	if err := until(ctx, 5*time.Second, "an EMFILE to be counted", func() (string, bool) {
+		before, err = s.say("report")
+		said := fmt.Sprint(before.Stats.Reasons)
+		return said, err != nil || strings.Contains(said, "EMFILE") && strings.Contains(said, "as many descriptors")
+	}); err != nil {
+		return err
+	}
+	time.Sleep(500 * time.Millisecond) // not for a state: to see how often something happens in a time
+	after, err := s.say("report")
+	if err != nil {
+		return err
+	}
+	if n := after.Stats.Errors - before.Stats.Errors; n > 12 {
+		return fmt.Errorf("%d failed accepts in half a second", n)
+	}
+	if used := after.CPU - before.CPU; used > 200*time.Millisecond {
+		return fmt.Errorf("the waiting server used %v of half a second", used)
+	}
+	if _, err := s.say("raise"); err != nil {
+		return err
+	}
+	for i, c := range clients {
+		if err := expect(c, fmt.Appendf(nil, "client %d", i)); err != nil {
+			return fmt.Errorf("client %d, when there were descriptors again: %w", i, err)
+		}
+		c.Close()
+	}
+	return nil
+}
+
+// runShortage is the role: a server whose every line of input is an order and is answered with a report.
+func runShortage(args []string, models []engines.Model) int {
+	for _, m := range models {
+		if len(args) == 1 && m.Name == args[0] {
+			if err := serveShort(m); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			return 0
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%s: no such model: %v\n", shortageRole, args)
+	return 2
+}
+
+func serveShort(m engines.Model) error {
+	s, err := engines.Start(context.Background(), m, engines.Config{}, eventKit().echo(nil))
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	enough := limit.Cur
+	orders := bufio.NewScanner(os.Stdin)
+	for orders.Scan() {
+		switch orders.Text() {
+		case "lower":
+			// One low number is kept, so that the descriptors below the new limit are all taken.
+			fds, err := fillDescriptors(40)
+			if err != nil {
+				return err
+			}
+			limit.Cur = uint64(fds[len(fds)-1]) + 1
+			err = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+			if err != nil {
+				return err
+			}
+		case "raise":
+			limit.Cur = enough
+			if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+				return err
+			}
+		}
+		var usage unix.Rusage
+		unix.Getrusage(unix.RUSAGE_SELF, &usage)
+		cpu := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+		if err := json.NewEncoder(os.Stdout).Encode(shortReport{s.Addr().String(), s.Stats(), cpu}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+package goroutine_test
+
+import (
+	"testing"
+
+	"github.com/nsh-lab/nsh/engines/enginetest"
+	"github.com/nsh-lab/nsh/engines/goroutine"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m, goroutine.Model()) }
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Crowd: 1000, Is: enginetest.IsGoroutine}, enginetest.Start(goroutine.Model()))
+}
+
+func TestShortage(t *testing.T) { enginetest.RunShortage(t, goroutine.Model()) }

@@ -1,0 +1,16 @@
+package selectmodel_test
+
+import (
+	"testing"
+
+	"github.com/nsh-lab/nsh/engines/enginetest"
+	selectmodel "github.com/nsh-lab/nsh/engines/select"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m, selectmodel.Model()) }
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, enginetest.Promise{Events: true, Crowd: 400, Is: enginetest.IsSelect}, enginetest.Start(selectmodel.Model()))
+}
+
+func TestShortage(t *testing.T) { enginetest.RunShortage(t, selectmodel.Model()) }

@@ -1,0 +1,102 @@
+// Package client opens connections: one with client.dial, a crowd of them with client.open.
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// Plugin declares client.*.
+func Plugin() plugins.Plugin {
+	return plugins.Plugin{
+		Name: "client", Needs: []string{"server"}, // which declares Conn
+		Doc: "Clients: single connections and crowds.",
+		Modules: []lua.Module{{
+			Name: "client",
+			Doc:  "Opens connections: one, or a crowd of them.",
+			Funcs: []lua.Func{
+				{Name: "dial", Params: "addr, options", Returns: "Conn | nil, err", Call: dial,
+					Doc: "Connects. Refused, unreachable and timed out are nil, err.",
+					Example: `local s = assert(server.start{model = "goroutine", handler = "echo"})
+local c = assert(client.dial(s.addr, {timeout = 1}))
+c:send("ping\n")
+print(c:recv("line"))  --> ping
+local none, err = client.dial("127.0.0.1:1")
+print(none, err.code)  --> nil	ECONNREFUSED`},
+				{Name: "open", Params: "options", Returns: "Crowd", Call: open,
+					Doc: "Opens n connections and holds them. None opened is still a Crowd: its stats say what happened.",
+					Example: `local s = assert(server.start{model = "epoll", handler = "echo"})
+local crowd = client.open{to = s.addr, n = 100}
+crowd:send("x")
+crowd:recv(1)
+print(crowd.n, crowd:stats().opened, s:stats().accepted)  --> 100	100	100`},
+			},
+			Types: []lua.Type{crowdType()},
+		}},
+	}
+}
+
+// dialOptions are those of client.dial.
+type dialOptions struct {
+	Proto   string        `lua:"proto" default:"tcp" enum:"tcp" help:"transport protocol"`
+	Timeout time.Duration `lua:"timeout" default:"10s" help:"seconds to wait for the connection"`
+	From    string        `lua:"from" help:"this end's address, \"host\" or \"host:port\"; the kernel's choice when absent"`
+	TTL     int           `lua:"ttl" default:"0" min:"0" max:"255" help:"how many routers a packet may pass; 0 is the kernel's default"`
+	NoDelay bool          `lua:"no_delay" default:"false" help:"TCP_NODELAY: send small pieces at once"`
+	plugins.Where
+}
+
+func (o *dialOptions) engine(addr string, place engines.Place) engines.DialOptions {
+	return engines.DialOptions{Addr: addr, From: o.From, Timeout: o.Timeout, NoDelay: o.NoDelay, TTL: o.TTL, Place: place}
+}
+
+// checkAddr raises a malformed address as the caller's mistake.
+func checkAddr(name, addr string) error {
+	if _, err := engines.ParseAddr(addr); err != nil {
+		return lua.Misusef(name, "%s", err)
+	}
+	return nil
+}
+
+// checkFrom takes "host" and "host:port".
+func checkFrom(from string) error {
+	if from == "" {
+		return nil
+	}
+	if _, err := engines.ParseAddr(from); err == nil {
+		return nil
+	}
+	return checkAddr("from", hostOnly(from))
+}
+
+func hostOnly(host string) string {
+	if len(host) > 1 && host[0] != '[' && contains(host, ':') {
+		host = "[" + host + "]"
+	}
+	return host + ":0"
+}
+
+func contains(s string, c byte) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] == c {
+			return true
+		}
+	}
+	return false
+}
+
+func dial(ctx context.Context, env *lua.Env, addr string, o dialOptions) (*plugins.Conn, error) {
+	if err := errors.Join(checkAddr("addr", addr), checkFrom(o.From)); err != nil {
+		return nil, err
+	}
+	c, err := engines.Dial(ctx, o.engine(addr, o.Place(env)))
+	if err != nil {
+		return nil, plugins.Fault("dial", addr, err)
+	}
+	return plugins.NewConn(c, false).OwnedBy(env), nil
+}

@@ -1,0 +1,175 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/lua"
+)
+
+// A Conn is a connection as scripts hold it: one that a server accepted or one that client.dial opened.
+type Conn struct {
+	*engines.Conn
+	event bool // an event loop waits for it: recv and send do not
+	held  *lua.Held
+}
+
+// NewConn makes the script's side of a connection. Event says that it belongs to an event handler, in which nothing
+// waits.
+func NewConn(c *engines.Conn, event bool) *Conn { return &Conn{Conn: c, event: event} }
+
+// OwnedBy gives the connection to the scope that closes it.
+func (c *Conn) OwnedBy(env *lua.Env) *Conn {
+	c.held = env.Own("connection to "+c.PeerAddr().String(), func() { c.Conn.Close() })
+	return c
+}
+
+func (c *Conn) String() string {
+	state := ""
+	if c.Closed() {
+		state = " (closed)"
+	}
+	return fmt.Sprintf("Conn %s → %s%s", c.LocalAddr(), c.PeerAddr(), state)
+}
+
+// RecvOptions say how long to wait.
+type RecvOptions struct {
+	Timeout time.Duration `lua:"timeout" help:"seconds to wait; no limit when absent"`
+}
+
+// recvOptions is compiled once per process and never changes.
+var recvOptions = sync.OnceValue(func() *lua.OptionSet {
+	set, err := lua.NewOptionSet(RecvOptions{})
+	if err != nil {
+		panic(err)
+	}
+	return set
+})
+
+// recvBuffers hold what recv() takes at once.
+var recvBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
+// recv is conn:recv(), conn:recv(n) and conn:recv("line"), each with {timeout} after it.
+func recv(call *lua.Call) int {
+	c := call.Self().(*Conn)
+	what, at := call.Arg(2), 3
+	if what.Kind() == "table" {
+		what, at = lua.Value{}, 2
+	}
+	var o RecvOptions
+	if call.Len() >= at {
+		call.Options(at, recvOptions(), &o)
+	}
+	n, isNumber := what.Number()
+	text, isText := what.Text()
+	switch {
+	case what.IsNil():
+		return c.recvSome(call, o.Timeout)
+	case isNumber && n >= 1 && n == float64(int(n)) && n <= 1<<30:
+		if c.event {
+			return c.read(call, int(n))
+		}
+		return c.recvWhole(call, o.Timeout, func(ctx context.Context) ([]byte, error) { return c.RecvN(ctx, int(n)) })
+	case isText && text == "line" && !c.event:
+		return c.recvWhole(call, o.Timeout, c.RecvLine)
+	case isText && text == "line":
+		call.Wrong(2, "what", "an event handler cannot wait for a line; it takes what is there")
+	}
+	call.Wrong(2, "what", "number of bytes (1 or more) or \"line\" expected, got "+describe(what))
+	return 0
+}
+
+func describe(v lua.Value) string {
+	if s, ok := v.Text(); ok {
+		return fmt.Sprintf("%.40q", s)
+	}
+	if _, ok := v.Number(); ok {
+		return v.String()
+	}
+	return v.TypeName()
+}
+
+// recvSome takes what is there, at least a byte. When something is, the baton is kept.
+func (c *Conn) recvSome(call *lua.Call, limit time.Duration) int {
+	if c.event {
+		return c.read(call, 16<<10)
+	}
+	buf := recvBuffers.Get().(*[]byte)
+	defer recvBuffers.Put(buf)
+	n, err := c.TryRecv(*buf)
+	if errors.Is(err, syscall.EAGAIN) {
+		call.Block(func(ctx context.Context) {
+			ctx, cancel := within(ctx, limit)
+			defer cancel()
+			n, err = c.Recv(ctx, *buf)
+		})
+	}
+	return c.received(call, (*buf)[:n], err)
+}
+
+func (c *Conn) recvWhole(call *lua.Call, limit time.Duration, get func(context.Context) ([]byte, error)) int {
+	var data []byte
+	var err error
+	call.Block(func(ctx context.Context) {
+		ctx, cancel := within(ctx, limit)
+		defer cancel()
+		data, err = get(ctx)
+	})
+	return c.received(call, data, err)
+}
+
+// read takes what is there and does not wait: nil, EAGAIN when there is nothing.
+func (c *Conn) read(call *lua.Call, n int) int {
+	buf := make([]byte, min(n, 64<<10))
+	n, err := c.Read(buf)
+	return c.received(call, buf[:n], err)
+}
+
+func (c *Conn) received(call *lua.Call, data []byte, err error) int {
+	switch {
+	case err == nil:
+		return call.ReturnText(string(data))
+	case err == io.EOF:
+		return call.Return(nil)
+	}
+	return call.Fail(Fault("recv", c.PeerAddr().String(), err))
+}
+
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// send hands everything to the kernel, or under an event loop to the connection's queue.
+func send(call *lua.Call) int {
+	c, data := call.Self().(*Conn), []byte(call.Text(2, "data"))
+	var n int
+	var err error
+	if c.event {
+		n, err = c.Send(call.Env(), data)
+	} else {
+		call.Block(func(ctx context.Context) { n, err = c.Send(ctx, data) })
+	}
+	if err != nil {
+		return call.Fail(Fault("send", c.PeerAddr().String(), err))
+	}
+	return call.ReturnInt(n)
+}
+
+func (c *Conn) close() {
+	c.held.Release()
+	c.Conn.Close()
+}
+
+func (c *Conn) reset() error {
+	c.held.Release()
+	return Fault("reset", c.PeerAddr().String(), c.Conn.Reset())
+}

@@ -1,0 +1,106 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/lua"
+	"golang.org/x/sys/unix"
+)
+
+// ConnType declares Conn. It belongs to no module: servers and clients both make them.
+func ConnType() lua.Type {
+	return lua.Type{
+		Name: "Conn", Of: (*Conn)(nil),
+		Doc: "A TCP connection: in a server's handler, or from client.dial. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.",
+		Fields: []lua.Field{
+			{Name: "local_addr", Doc: "This end, \"host:port\".", Get: func(c *Conn) string { return c.LocalAddr().String() }},
+			{Name: "peer_addr", Doc: "The other end, \"host:port\".", Get: func(c *Conn) string { return c.PeerAddr().String() }},
+		},
+		Methods: []lua.Func{
+			{Name: "send", Params: "data", Returns: "bytes | nil, err", Direct: send,
+				Call: func(c *Conn, ctx context.Context, data []byte) (int, error) { return c.Send(ctx, data) },
+				Doc:  "Sends all of data and returns how many bytes that were. In an event handler it queues what the kernel does not take, and past the server's send_limit it is nil and EAGAIN; on_writable says when there is room again."},
+			{Name: "recv", Params: "[what], options", Returns: "data | nil (end of stream) | nil, err", Direct: recv,
+				Call: func(c *Conn, ctx context.Context, what lua.Value, o RecvOptions) (string, error) { return "", nil },
+				Doc:  "Receives: without an argument what is there, at least a byte; with a number exactly so many bytes; with \"line\" a line without its end. nil is the end of the stream. When it ends too early the error's code is EOF and err.partial has what came. In an event handler it takes what is there, or is nil and EAGAIN."},
+			{Name: "shutdown", Params: "[how]", Doc: "Ends one direction: \"write\" (the default) sends FIN and still receives, \"read\", or \"both\".", Call: shutdown},
+			{Name: "close", Doc: "Closes the connection. In an event handler what is queued is sent first.", Call: (*Conn).close},
+			{Name: "reset", Doc: "Ends the connection with RST instead of FIN; what is in flight is lost and nothing stays in TIME_WAIT.", Call: (*Conn).reset},
+			{Name: "get", Params: "option", Returns: "number or boolean | nil, err", Call: getOption,
+				Doc: "Reads a socket option by its kernel name, as in conn:get(\"SO_RCVBUF\")."},
+			{Name: "set", Params: "option, value", Call: setOption,
+				Doc: "Sets a socket option by its kernel name, as in conn:set(\"TCP_NODELAY\", true)."},
+			{Name: "info", Returns: "TCP_INFO | nil, err", Call: func(c *Conn) (map[string]any, error) { return Info(c) },
+				Doc: "The kernel's TCP_INFO, by its field names without tcpi_."},
+			{Name: "state", Returns: "string", Call: func(c *Conn) string { return c.State() },
+				Doc: "The kernel's state of the connection: \"ESTABLISHED\", \"CLOSE_WAIT\", …"},
+			{Name: "fileno", Returns: "number", Call: func(c *Conn) (int, error) { return fileno(c) },
+				Doc: "The file descriptor."},
+		},
+	}
+}
+
+func fileno(c *Conn) (int, error) {
+	if c.Closed() {
+		return 0, lua.Misusef("", "the connection is closed")
+	}
+	return c.Fileno(), nil
+}
+
+func shutdown(c *Conn, how string) error {
+	if how == "" {
+		how = "write"
+	}
+	switch how {
+	case "read", "write", "both":
+		return Fault("shutdown", c.PeerAddr().String(), c.Shutdown(how))
+	}
+	return lua.Misusef("how", "%.20q unknown; it is \"write\", \"read\" or \"both\"", how)
+}
+
+func optionName(name string) (string, error) {
+	upper := strings.ToUpper(name)
+	for _, known := range engines.OptionNames() {
+		if known == upper {
+			return known, nil
+		}
+	}
+	if near := lua.Nearest(upper, engines.OptionNames()); near != "" {
+		return "", lua.Misusef("option", "%.40q unknown, did you mean '%s'?", name, near)
+	}
+	return "", lua.Misusef("option", "%.40q unknown; there are: %s", name, strings.Join(engines.OptionNames(), ", "))
+}
+
+func getOption(c *Conn, option string) (any, error) {
+	name, err := optionName(option)
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.GetOption(name)
+	return v, Fault("get "+name, "", err)
+}
+
+func setOption(c *Conn, option string, value lua.Value) error {
+	name, err := optionName(option)
+	if err != nil {
+		return err
+	}
+	var v any
+	if n, ok := value.Number(); ok && n == float64(int(n)) {
+		v = int(n)
+	} else if s, ok := value.Text(); ok {
+		v = s
+	} else if value.Kind() == "boolean" {
+		v = value.Truth()
+	} else {
+		return lua.Misusef("value", "whole number, boolean or string expected, got %s", describe(value))
+	}
+	err = c.SetOption(name, v)
+	if err != nil && engines.Code(err) == "" && !errors.Is(err, unix.EINVAL) {
+		return lua.Misusef("value", "%s", err)
+	}
+	return Fault("set "+name, "", err)
+}

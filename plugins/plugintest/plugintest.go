@@ -1,0 +1,151 @@
+// Package plugintest makes a plugin's test ten lines: it builds worlds of a set of plugins, runs Lua in them, compares
+// what is printed, and fails when anything is left open.
+package plugintest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/lua/show"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// Main is a plugin's TestMain: in tests /proc/self/exe is the test binary, so it is what plays the roles of a set.
+func Main(m *testing.M, ps ...plugins.Plugin) {
+	set, err := plugins.NewSet(ps...)
+	if err != nil {
+		panic(err)
+	}
+	if run, ok := set.Role(os.Args[1:]); ok {
+		os.Exit(run())
+	}
+	os.Exit(m.Run())
+}
+
+// A World is a Lua world of some plugins, with what it printed.
+type World struct {
+	*lua.World
+	t   testing.TB
+	out output
+}
+
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) take() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.buf.String()
+	o.buf.Reset()
+	return s
+}
+
+// New makes a world; the test's end closes it, and fails if it leaves a descriptor, goroutine, thread or child.
+func New(t testing.TB, ps ...plugins.Plugin) *World {
+	t.Helper()
+	set, err := plugins.NewSet(ps...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := census()
+	w := &World{t: t}
+	w.World, err = lua.New(lua.Config{Modules: set.Modules(), Stdout: &w.out, Stderr: &w.out,
+		Style: func() show.Options { return show.Options{Width: 80, Raw: true} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Attach(w.World)
+	t.Cleanup(func() {
+		w.Close()
+		if left := before.left(3 * time.Second); left != "" {
+			t.Errorf("left behind: %s", left)
+		}
+	})
+	return w
+}
+
+// Limit is how long a piece of Lua may take.
+const Limit = 20 * time.Second
+
+// Run runs source and returns what it printed.
+func (w *World) Run(source string) (string, error) {
+	chunk, err := lua.Compile("test.lua", source)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	defer cancel()
+	_, err = w.Exec(ctx, chunk)
+	return w.out.take(), err
+}
+
+// Expect runs source and compares what it prints with what stands behind --> in it, line by line.
+func (w *World) Expect(source string) {
+	w.t.Helper()
+	got, err := w.Run(source)
+	if err != nil {
+		w.t.Errorf("%v\n%s\nprinted:\n%s", err, source, got)
+		return
+	}
+	want := Wanted(source)
+	if strings.Join(want, "\n") != trimLines(got) {
+		w.t.Errorf("%s\nprinted:\n%swanted:\n%s", source, got, strings.Join(want, "\n"))
+	}
+}
+
+// trimLines drops blanks at the ends of lines, which nobody sees in a comment.
+func trimLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Wanted is what stands behind --> in source.
+func Wanted(source string) []string {
+	var want []string
+	for _, line := range strings.Split(source, "\n") {
+		if _, after, ok := strings.Cut(line, "-->"); ok {
+			want = append(want, strings.TrimRight(strings.TrimPrefix(after, " "), " "))
+		}
+	}
+	return want
+}
+
+// Fails runs source and wants an error that contains text.
+func (w *World) Fails(source, text string) {
+	w.t.Helper()
+	if _, err := w.Run(source); err == nil || !strings.Contains(err.Error(), text) {
+		w.t.Errorf("%s\nerror: %v\nwanted: %s", source, err, text)
+	}
+}
+
+// Examples runs every Example of the plugins' declarations, each in a world of its own.
+func Examples(t *testing.T, ps ...plugins.Plugin) {
+	set, err := plugins.NewSet(ps...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range set.Index().Paths() {
+		e := set.Index().Find(path)
+		if e.Example == "" || e.Kind == "module" {
+			continue
+		}
+		t.Run(path, func(t *testing.T) { New(t, ps...).Expect(e.Example) })
+	}
+}

@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// options are those of server.start.
+type options struct {
+	Model      string       `lua:"model" default:"epoll" help:"the server model: one of server.models()"`
+	Addr       string       `lua:"addr" default:"127.0.0.1:0" help:"where to listen; port 0 takes a free one"`
+	Handler    lua.Value    `lua:"handler" help:"a native handler's name, or function(conn): one straight line per connection"`
+	OnOpen     lua.Callback `lua:"on_open" help:"function(conn); a string it returns is sent"`
+	OnData     lua.Callback `lua:"on_data" help:"function(conn, data) with what was read; a string it returns is sent"`
+	OnReadable lua.Callback `lua:"on_readable" help:"function(conn) instead of on_data: nothing has been read, it calls conn:recv(n)"`
+	OnWritable lua.Callback `lua:"on_writable" help:"function(conn): there is room again after conn:send was refused with EAGAIN"`
+	OnClose    lua.Callback `lua:"on_close" help:"function(conn, err): the connection has ended; err is nil for an orderly end"`
+	Backlog    int          `lua:"backlog" default:"128" min:"0" max:"65535" help:"connections that may wait to be accepted, for listen(2)"`
+	ReuseAddr  bool         `lua:"reuse_addr" default:"true" help:"SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT"`
+	ReusePort  bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
+	Workers    int          `lua:"workers" default:"1" min:"1" max:"1" help:"workers that share the listener"`
+	Trigger    string       `lua:"trigger" default:"level" enum:"level" help:"how epoll reports readiness"`
+	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here has workers yet, so true is refused"`
+	SendLimit  int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
+	Proto      string       `lua:"proto" default:"tcp" enum:"tcp" help:"transport protocol"`
+	plugins.Where
+}
+
+// A Server is a running server as scripts hold it.
+type Server struct {
+	*engines.Server
+	scope *lua.Scope
+}
+
+func (s *Server) String() string {
+	st := s.Stats()
+	return fmt.Sprintf("Server %s on %s (%d active, %d accepted)", s.Model(), s.Addr(), st.Active, st.Accepted)
+}
+
+func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
+	model, err := o.model(env)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := engines.ParseAddr(o.Addr); err != nil {
+		return nil, lua.Misusef("addr", "%s", err)
+	}
+	if o.Isolate {
+		return nil, lua.Misusef("isolate", "the model '%s' has no workers that could have a Lua world of their own", model.Name)
+	}
+	scope := lua.NewScope(env.Scope().Context(), env.Scope())
+	app, err := o.app(env, model, scope)
+	if err != nil {
+		scope.Close()
+		return nil, err
+	}
+	place := o.Place(env)
+	if err := allowed(scope.Context(), place, o.Addr); err != nil {
+		scope.Close()
+		return nil, plugins.Fault("listen", o.Addr, err)
+	}
+	srv, err := engines.Start(scope.Context(), model, engines.Config{
+		Addr: o.Addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
+		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit},
+		Known:   plugins.SetOf(env.World()).Models(),
+		Log:     func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
+	}, app)
+	if err != nil {
+		scope.Close()
+		return nil, plugins.Fault("listen", o.Addr, err)
+	}
+	s := &Server{Server: srv, scope: scope}
+	scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() })
+	return s, nil
+}
+
+// allowed asks the place whether a script may listen there.
+func allowed(ctx context.Context, place engines.Place, addr string) error {
+	a, err := engines.ParseAddr(addr)
+	if err != nil {
+		return err
+	}
+	ips, err := engines.Resolve(ctx, place, a)
+	if err != nil {
+		return err
+	}
+	return place.Allow(ips[0].Addr())
+}
+
+func (o *options) model(env *lua.Env) (engines.Model, error) {
+	var names []string
+	for _, m := range plugins.SetOf(env.World()).Models() {
+		if m.Name == o.Model {
+			return m, nil
+		}
+		names = append(names, m.Name)
+	}
+	if near := lua.Nearest(o.Model, names); near != "" {
+		return engines.Model{}, lua.Misusef("model", "%.40q unknown, did you mean '%s'?", o.Model, near)
+	}
+	return engines.Model{}, lua.Misusef("model", "%.40q unknown; there are: %s", o.Model, strings.Join(names, ", "))
+}
+
+func (s *Server) stats() serverStats {
+	st := s.Server.Stats()
+	return serverStats{st.Accepted, st.Active, st.Closed, st.Queued, st.BytesIn, st.BytesOut, st.Errors,
+		st.Wakeups, st.Syscalls, st.Threads, st.Processes, st.ByWorker, st.Reasons}
+}
+
+// serverStats are engines.Stats in the order in which people read them.
+type serverStats struct {
+	Accepted  int64            `lua:"accepted"`
+	Active    int64            `lua:"active"`
+	Closed    int64            `lua:"closed"`
+	Queued    int64            `lua:"queued"`
+	BytesIn   int64            `lua:"bytes_in"`
+	BytesOut  int64            `lua:"bytes_out"`
+	Errors    int64            `lua:"errors"`
+	Wakeups   int64            `lua:"wakeups"`
+	Syscalls  int64            `lua:"syscalls"`
+	Threads   int64            `lua:"threads"`
+	Processes int64            `lua:"processes"`
+	ByWorker  []int64          `lua:"by_worker"`
+	Reasons   map[string]int64 `lua:"reasons"`
+}
+
+func (s *Server) conns() []*plugins.Conn {
+	var out []*plugins.Conn
+	for _, c := range s.Server.Conns() {
+		out = append(out, connOf(c, false))
+	}
+	return out
+}
+
+func (s *Server) wait(ctx context.Context) error {
+	return plugins.Fault("wait", s.Addr().String(), s.Server.Wait(ctx))
+}
+
+func (s *Server) stop(ctx context.Context) { s.scope.Close() }

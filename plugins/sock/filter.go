@@ -1,0 +1,167 @@
+package sock
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/netlink"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// filters are the options that say which sockets are meant.
+type filters struct {
+	State     string    `lua:"state" help:"the kernel's name of a state, in any case: \"LISTEN\", \"TIME_WAIT\""`
+	Port      int       `lua:"port" min:"1" max:"65535" help:"port at either end"`
+	LocalPort int       `lua:"local_port" min:"1" max:"65535" help:"port at the socket's own end"`
+	PeerPort  int       `lua:"peer_port" min:"1" max:"65535" help:"port at the other end"`
+	Address   string    `lua:"address" help:"address at either end, \"ip\" or \"ip:port\""`
+	Family    string    `lua:"family" help:"ipv4 or ipv6 (an IPv4 connection of an IPv6 socket is ipv6)"`
+	Proto     string    `lua:"proto" default:"tcp" enum:"tcp,udp" help:"tcp or udp"`
+	Process   lua.Value `lua:"process" help:"name or pid of a process that holds the socket"`
+	plugins.Where
+}
+
+// A query is the filters, read: what the kernel is asked, and what is left to decide here.
+type query struct {
+	netlink.Query
+	end     netip.AddrPort // one end exactly, or the zero value
+	process lua.Value
+}
+
+func (f *filters) query() (*query, error) {
+	q := &query{process: f.Process}
+	q.Port, q.LocalPort, q.PeerPort = uint16(f.Port), uint16(f.LocalPort), uint16(f.PeerPort)
+	if f.Proto == "udp" {
+		q.Protocol = unix.IPPROTO_UDP
+	}
+	if f.State != "" {
+		s, err := stateOf(f.State)
+		if err != nil {
+			return nil, err
+		}
+		q.States = netlink.Set(s)
+	}
+	switch strings.ToLower(f.Family) {
+	case "":
+	case "ipv4", "inet":
+		q.Family = unix.AF_INET
+	case "ipv6", "inet6":
+		q.Family = unix.AF_INET6
+	default:
+		return nil, lua.Misusef("family", "%q unknown; it is ipv4 or ipv6", f.Family)
+	}
+	switch f.Process.Kind() {
+	case "nil", "string", "number":
+	default:
+		return nil, lua.Misusef("process", "a name or a pid expected, got %s", f.Process.TypeName())
+	}
+	return q, q.address(f.Address)
+}
+
+// address reads "ip" or "ip:port"; ":port" is loopback, as everywhere.
+func (q *query) address(s string) error {
+	if s == "" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		q.Addr = ip
+		return nil
+	}
+	a, err := engines.ParseAddr(s)
+	if err != nil {
+		return lua.Misusef("address", "%v", err)
+	}
+	ip, err := netip.ParseAddr(a.Host)
+	if err != nil {
+		return lua.Misusef("address", "%q is no IP address", a.Host)
+	}
+	q.Addr = ip
+	if a.Port != 0 {
+		q.end = netip.AddrPortFrom(ip.Unmap().WithZone(""), a.Port)
+		if q.Port == 0 {
+			q.Port = a.Port
+		}
+	}
+	return nil
+}
+
+// matches decides what the kernel and the query under it do not.
+func (q *query) matches(s *netlink.Socket, held *holders) bool {
+	if q.end.IsValid() && s.Local() != q.end && s.Peer() != q.end {
+		return false
+	}
+	if q.process.IsNil() {
+		return true
+	}
+	name, isName := q.process.Text()
+	pid, _ := q.process.Number()
+	for _, h := range held.of(s.Inode) {
+		if isName && h.process == name || !isName && float64(h.pid) == pid {
+			return true
+		}
+	}
+	return false
+}
+
+// plain says that the kernel's answer needs no second look.
+func (q *query) plain() bool { return !q.end.IsValid() && q.process.IsNil() }
+
+// stateOf reads a state's name, in any case.
+func stateOf(name string) (netlink.State, error) {
+	var names []string
+	for _, s := range netlink.States() {
+		if strings.EqualFold(name, s.String()) {
+			return s, nil
+		}
+		names = append(names, s.String())
+	}
+	if near := lua.Nearest(strings.ToUpper(name), names); near != "" {
+		return 0, lua.Misusef("state", "%q unknown, did you mean '%s'?", clip(name), near)
+	}
+	return 0, lua.Misusef("state", "%q unknown; it is one of: %s", clip(name), strings.Join(names, ", "))
+}
+
+func clip(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "…"
+	}
+	return s
+}
+
+// diag opens the socket that the kernel answers on, in the network that is meant.
+func diag(place engines.Place) (fd int, err error) {
+	fd, err = place.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return -1, lua.NewFault("open sock_diag", "", err)
+	}
+	return fd, nil
+}
+
+// find reads the sockets that match.
+func find(ctx context.Context, place engines.Place, q *query) (rows []netlink.Socket, whole bool, held *holders, err error) {
+	fd, err := diag(place)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	defer unix.Close(fd)
+	rows, whole, err = netlink.Append(ctx, fd, q.Query, nil)
+	if err != nil {
+		return nil, false, nil, lua.NewFault("list sockets", "", err)
+	}
+	held = &holders{}
+	if q.plain() {
+		return rows, whole, held, nil
+	}
+	kept := rows[:0]
+	for i := range rows {
+		if q.matches(&rows[i], held) {
+			kept = append(kept, rows[i])
+		}
+	}
+	return kept, whole, held, nil
+}

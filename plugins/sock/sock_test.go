@@ -1,0 +1,201 @@
+package sock
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsh-lab/nsh/lua"
+)
+
+func TestRows(t *testing.T) {
+	ln, port := listener(t, "tcp4", "127.0.0.1:0")
+	connected(t, ln)
+	given := []lua.Const{{Name: "port", Value: port}, {Name: "pid", Value: os.Getpid()}, {Name: "uid", Value: os.Getuid()}}
+	expect(t, `
+		local rows = assert(sock.list{port = given.port})
+		print(#rows, type(rows), rows.partial)
+		table.sort(rows, function(a, b) return a.state .. a.local_addr < b.state .. b.local_addr end)
+		local n = {}
+		for _, row in ipairs(rows) do n[row.state] = (n[row.state] or 0) + 1 end
+		print(n.LISTEN, n.ESTABLISHED)
+		local l = rows[3]
+		print(l.state, l.local_addr == "127.0.0.1:" .. given.port, l.peer_addr, l.recv_q, l.family, l.proto, l.timer)
+		print(l.pid == given.pid, l.uid == given.uid, type(l.process), type(l.inode), type(l.cookie), l.inode ~= "0")
+		print(#sock.list{port = given.port, process = given.pid}, #sock.list{port = given.port, process = l.process},
+			#sock.list{port = given.port, process = "nobody has this name"}, #sock.list{port = given.port, process = 1e9})
+		print(#sock.list{address = "127.0.0.1:" .. given.port}, #sock.list{local_port = given.port}, #sock.list{peer_port = given.port},
+			#sock.list{port = given.port, state = "Listen"}, #sock.list{port = given.port, family = "ipv6"}, #sock.list{port = given.port, proto = "udp"})
+	`, strings.Join([]string{
+		"3\ttable\tnil",
+		"1\t2",
+		"LISTEN\ttrue\t0.0.0.0:*\t0\tipv4\ttcp\tnil",
+		"true\ttrue\tstring\tstring\tstring\ttrue",
+		"3\t3\t0\t0",
+		"3\t2\t1\t1\t0\t0",
+	}, "\n"), given...)
+}
+
+func TestIPv6Rows(t *testing.T) {
+	ln, port := listener(t, "tcp6", "[::1]:0")
+	connected(t, ln)
+	expect(t, `
+		local rows = assert(sock.list{port = given.port, state = "LISTEN"})
+		print(#rows, rows[1].local_addr == "[::1]:" .. given.port, rows[1].peer_addr, rows[1].family)
+		print(#sock.list{address = "[::1]:" .. given.port}, #sock.list{port = given.port, address = "::1"})
+	`, "1\ttrue\t[::]:*\tipv6\n3\t3", lua.Const{Name: "port", Value: port})
+}
+
+func TestTimeWait(t *testing.T) {
+	ln, port := listener(t, "tcp4", "127.0.0.1:0")
+	server, client := connected(t, ln)
+	server.Close()
+	client.Read(make([]byte, 1)) // the end of the stream
+	client.Close()
+	expect(t, `
+		local rows
+		for i = 1, 1e6 do
+			rows = assert(sock.list{local_port = given.port, state = "TIME_WAIT"})
+			if #rows == 1 then break end
+		end
+		local r = rows[1]
+		print(r.state, r.timer.name, r.timer.seconds > 0 and r.timer.seconds <= 60, r.timer.retries, r.inode, r.pid, r.process)
+		local n = assert(sock.states{local_port = given.port})
+		print(n.TIME_WAIT, n.LISTEN, n.ESTABLISHED)
+	`, "TIME_WAIT\ttimewait\ttrue\t0\t0\tnil\tnil\n1\t1\t0", lua.Const{Name: "port", Value: port})
+}
+
+func TestStatesHasThemAll(t *testing.T) {
+	_, port := listener(t, "tcp4", "127.0.0.1:0")
+	expect(t, `
+		local n, names = assert(sock.states{port = given.port}), {}
+		for _, name in ipairs{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"} do
+			names[#names + 1] = name .. "=" .. tostring(n[name])
+			n[name] = nil
+		end
+		print(table.concat(names, " "))
+		print(next(n))
+		print(assert(sock.states{port = given.port, process = 1e9}).LISTEN, assert(sock.states{port = given.port, state = "TIME_WAIT"}).LISTEN)
+	`, "ESTABLISHED=0 SYN_SENT=0 SYN_RECV=0 FIN_WAIT1=0 FIN_WAIT2=0 TIME_WAIT=0 CLOSE=0 CLOSE_WAIT=0 LAST_ACK=0 LISTEN=1 CLOSING=0\nnil\n0\t0",
+		lua.Const{Name: "port", Value: port})
+}
+
+func TestPrinted(t *testing.T) {
+	ln, port := listener(t, "tcp4", "127.0.0.1:0")
+	connected(t, ln)
+	out, err := run(t, `print(sock.states{port = given.port}) print(sock.list{port = given.port})`, lua.Const{Name: "port", Value: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := -1
+	for _, name := range []string{"ESTABLISHED", "TIME_WAIT", "CLOSE_WAIT", "LISTEN", "CLOSING"} {
+		i := strings.Index(out, name)
+		if i <= at {
+			t.Errorf("%s is missing or out of order in\n%s", name, out)
+		}
+		at = i
+	}
+	if !strings.Contains(out, fmt.Sprintf("127.0.0.1:%d", port)) {
+		t.Errorf("no address in\n%s", out)
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	for src, want := range map[string]string{
+		`sock.list{state = "TIMEWAIT"}`:      `sock.list: option 'state': "TIMEWAIT" unknown, did you mean 'TIME_WAIT'?`,
+		`sock.states{state = "xyzzy"}`:       `sock.states: option 'state': "xyzzy" unknown; it is one of: ESTABLISHED`,
+		`sock.list{port = 0}`:                "option 'port': must be from 1 to 65535, got 0",
+		`sock.list{port = "80"}`:             "option 'port': whole number expected",
+		`sock.list{prot = 1}`:                "option 'prot' unknown, did you mean",
+		`sock.list{family = "ip5"}`:          `option 'family': "ip5" unknown; it is ipv4 or ipv6`,
+		`sock.list{proto = "tpc"}`:           "option 'proto': \"tpc\" unknown, did you mean 'tcp'?",
+		`sock.list{address = "1.2.3"}`:       "option 'address': ",
+		`sock.list{address = "name.test:1"}`: "option 'address': \"name.test\" is no IP address",
+		`sock.list{process = {}}`:            "option 'process': a name or a pid expected, got table",
+		`sock.info()`:                        "sock.info: argument 1 (conn): Conn expected, got nothing",
+		`sock.info(5)`:                       "sock.info: argument 1 (conn): Conn expected, got 5",
+		`sock.info(given.closed)`:            "sock.info: argument 1 (conn): the connection is closed",
+	} {
+		_, err := run(t, src, lua.Const{Name: "closed", Value: &fakeConn{-1}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\nsaid   %v\nwanted %s", src, err, want)
+		}
+	}
+}
+
+func TestInfo(t *testing.T) {
+	ln, _ := listener(t, "tcp4", "127.0.0.1:0")
+	server, client := connected(t, ln)
+	fmt.Fprint(client, "hello")
+	if n, err := server.Read(make([]byte, 5)); err != nil || n != 5 {
+		t.Fatal(n, err)
+	}
+	expect(t, `
+		local s, c = assert(sock.info(given.server)), assert(sock.info(given.client))
+		print(s.state, s.bytes_received, s.total_retrans, c.bytes_sent, c.segs_out >= 2, c.snd_cwnd > 0, c.rtt > 0, c.rto >= 200000, c.snd_mss > 1000)
+		print(s.snd_wscale == c.rcv_wscale, s.rcv_wscale > 0, s.options > 0)
+	`, "ESTABLISHED\t5\t0\t5\ttrue\ttrue\ttrue\ttrue\ttrue\ntrue\ttrue\ttrue",
+		lua.Const{Name: "server", Value: &fakeConn{descriptor(t, server)}}, lua.Const{Name: "client", Value: &fakeConn{descriptor(t, client)}})
+	// A socket of another kind: what the world says.
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	expect(t, `local i, err = sock.info(given.unix) print(i, err.code)`, "nil\tEOPNOTSUPP", lua.Const{Name: "unix", Value: &fakeConn{fd}})
+}
+
+// Every field is filled from the kernel's, by name: a name that is not there would stay 0 for ever.
+func TestTCPInfoNames(t *testing.T) {
+	raw := unix.TCPInfo{}
+	bytes := (*[unix.SizeofTCPInfo]byte)(unsafe.Pointer(&raw))
+	for i := range bytes {
+		bytes[i] = 0xFF
+	}
+	text := fmt.Sprintf("%+v", *newTCPInfo(&raw))
+	if strings.Contains(text, ":0 ") || strings.Contains(text, ":0}") {
+		t.Errorf("fields left 0: %s", text)
+	}
+}
+
+func TestUDP(t *testing.T) {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	expect(t, `
+		local rows = assert(sock.list{proto = "udp", local_port = given.port})
+		print(#rows, rows[1].state, rows[1].proto, rows[1].peer_addr)
+	`, "1\tCLOSE\tudp\t0.0.0.0:*", lua.Const{Name: "port", Value: c.LocalAddr().(*net.UDPAddr).Port})
+}
+
+// A script of many listings leaves no descriptor, also when it is cancelled in the middle.
+func TestNothingIsLeft(t *testing.T) {
+	before := descriptors(t)
+	expect(t, `
+		for i = 1, 50 do sock.list() sock.states() sock.list{process = "x"} end
+		print(fiber.timeout(0.05, function() while true do sock.list() end end))
+	`, "nil\ttimed out", []lua.Const{}...)
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// Half a million rows a second is far more than a laboratory has; a script that lists once a frame must not notice.
+func BenchmarkList(b *testing.B) {
+	ln, _ := listener(b, "tcp4", "127.0.0.1:0")
+	for range 200 {
+		connected(b, ln)
+	}
+	for b.Loop() {
+		if _, err := run(b, `for i = 1, 20 do assert(#sock.list() > 400) end`); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// An app is one start of nsh.
+type app struct {
+	set     *plugins.Set
+	command command
+	in      *os.File
+	out     *os.File
+	err     *os.File
+	getenv  func(string) string
+}
+
+// A source is something to run: a script, or the code of -e.
+type source struct {
+	name, text string
+	wanted     bool // its value is to be printed, if it is an expression
+}
+
+func (a *app) main() int {
+	runs, err := a.sources()
+	if err != nil {
+		fmt.Fprintln(a.err, "nsh:", err)
+		return exitUsage
+	}
+	g := newGuard()
+	defer g.close()
+	asks := len(runs) == 0 || a.command.stay
+	var editor lineEditor
+	var tab *tabCompleter
+	stdout, stderr := io.Writer(a.out), io.Writer(a.err)
+	if asks {
+		editor, tab = a.editor()
+		defer editor.Close()
+		g.editing(editor)
+		stdout = editor.Output()
+		if isTerminal(a.err) {
+			stderr = stdout
+		}
+	}
+	s, err := a.session(g, stdout, stderr)
+	if err != nil {
+		fmt.Fprintln(a.err, "nsh:", err)
+		return exitFailed
+	}
+	code, ended := s.runAll(runs)
+	if !asks || ended {
+		return s.close(code)
+	}
+	p := &prompt{session: s, editor: editor}
+	if tab != nil {
+		tab.know, tab.width, tab.block = worldKnowledge{s.world, s.index}, s.look.width, func() string { return p.typed }
+		fmt.Fprint(stdout, banner(a.held()))
+	}
+	code = p.loop()
+	s.end()
+	return code
+}
+
+// sources reads what is to be run before, or instead of, a prompt.
+func (a *app) sources() ([]source, error) {
+	c := a.command
+	var runs []source
+	for i, code := range c.code {
+		runs = append(runs, source{fmt.Sprintf("-e[%d]", i+1), code, true})
+	}
+	switch {
+	case c.file == "-", !c.explicit && !c.stay && !isTerminal(a.in):
+		text, err := io.ReadAll(a.in)
+		return append(runs, source{"stdin", string(text), false}), err
+	case c.file != "":
+		text, err := os.ReadFile(c.file)
+		if err != nil {
+			return nil, plainFileError(err)
+		}
+		runs = append(runs, source{c.file, string(text), false})
+	}
+	return runs, nil
+}
+
+// plainFileError says what is wrong with a file without the name of the system call.
+func plainFileError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s: %w", p.Path, p.Err)
+	}
+	return err
+}
+
+// held says whether this start is a script's, to be kept from the networks, files and programs of this machine.
+func (a *app) held() bool {
+	return !a.command.host && (a.command.file != "" || !a.command.explicit && !isTerminal(a.in))
+}
+
+func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
+	h, mods, err := newHelper(a.set.Modules(), stdout)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		index: h.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
+		out: stdout, err: stderr, texts: map[string]string{}, json: a.command.json,
+	}
+	held := a.held()
+	s.world, err = lua.New(lua.Config{
+		Modules: mods, Script: a.command.file, Args: a.command.args,
+		Stdout: stdout, Stderr: stderr, Style: s.look.options, JSON: s.json,
+		Place: engines.Here{LoopbackOnly: held}, Confine: held,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.set.Attach(s.world)
+	return s, nil
+}
+
+// editor is the one for the terminal there is. Without a full one there are no keys, and no prompt in a pipe.
+func (a *app) editor() (lineEditor, *tabCompleter) {
+	in, out := isTerminal(a.in), isTerminal(a.out)
+	term := a.getenv("TERM")
+	if !in || !out || term == "dumb" || term == "" {
+		return newPlainEditor(a.in, a.out, in && out), nil
+	}
+	warn := func(err error) { fmt.Fprintln(a.err, "nsh:", err) }
+	h, err := openHistory(historyPath(a.getenv))
+	if err != nil && !errors.Is(err, syscall.EROFS) { // a system that is read-only knows that it is
+		warn(err)
+	}
+	tab := &tabCompleter{}
+	e, err := newTermEditor(a.in, a.out, h, tab, lookOf(a.out, a.command.noColor, a.getenv).color, warn)
+	if err != nil {
+		return newPlainEditor(a.in, a.out, true), nil
+	}
+	return e, tab
+}
+
+func banner(held bool) string {
+	about := ""
+	if held {
+		about = ", held to loopback addresses (--host lifts that)"
+	}
+	return version() + about + "\nhelp() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves\n"
+}

@@ -1,0 +1,60 @@
+package shell
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/nsh-lab/nsh/lua"
+)
+
+// A helper is the function help: a module of the shell's own, which explains all modules, itself included.
+type helper struct {
+	index *lua.Index
+	out   io.Writer
+}
+
+// newHelper declares help beside the other modules and gives all of them.
+func newHelper(mods []lua.Module, out io.Writer) (*helper, []lua.Module, error) {
+	h := &helper{out: out}
+	all := append(append([]lua.Module{}, mods...), h.module())
+	var err error
+	h.index, err = lua.NewIndex(all)
+	return h, all, err
+}
+
+func (h *helper) module() lua.Module {
+	return lua.Module{Funcs: []lua.Func{{
+		Name: "help", Params: "[what]", Call: h.help,
+		Doc:     "Explains what there is, a function, a value's type, or the thing with that name.",
+		Example: `help("help")`,
+	}}}
+}
+
+func (h *helper) help(env *lua.Env, what lua.Value) error {
+	page, err := h.page(env.World(), what)
+	if err == nil {
+		_, err = io.WriteString(h.out, page)
+	}
+	return err
+}
+
+func (h *helper) page(w *lua.World, what lua.Value) (string, error) {
+	if what.IsNil() {
+		return frontPage(h.index), nil
+	}
+	path, isText := what.Text()
+	if !isText {
+		path = w.DeclHeld(what)
+	}
+	if e := h.index.Find(path); e != nil && path != "" {
+		return helpPage(e), nil
+	}
+	if !isText {
+		return fmt.Sprintf("A %s that nsh has no page for: made by a script, or Lua's own\n"+
+			"(www.lua.org/manual/5.1). help() lists what there is.\n", what.TypeName()), nil
+	}
+	if near := h.index.Meant(path); near != "" {
+		return "", lua.Misusef("", "no page for '%s', did you mean '%s'?", path, near)
+	}
+	return "", lua.Misusef("", "no page for '%s'; help() lists what there is", path)
+}

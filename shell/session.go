@@ -1,0 +1,168 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/lua/show"
+)
+
+// A session is one Lua world and the person, or the pipe, before it.
+type session struct {
+	world *lua.World
+	index *lua.Index
+	guard *guard
+	look  look
+	out   io.Writer
+	err   io.Writer
+	texts map[string]string // chunks by name
+	json  bool
+}
+
+// A look says how output is laid out.
+type look struct {
+	terminal bool // somebody reads it on a screen
+	color    bool
+	fd       int
+}
+
+// rowsShown is how much of one value is shown on a screen.
+const rowsShown = 100
+
+func (l look) width() int { return terminalWidth(l.fd) }
+
+// options are asked for each value: a terminal's width changes.
+func (l look) options() show.Options {
+	if !l.terminal {
+		return show.Options{Raw: true}
+	}
+	return show.Options{Width: l.width(), Items: rowsShown, Color: l.color}
+}
+
+// lookOf decides by the output and the environment: no colours in a file, on a dumb terminal, or against NO_COLOR.
+func lookOf(out *os.File, noColor bool, getenv func(string) string) look {
+	tty := isTerminal(out)
+	dumb := getenv("TERM") == "dumb" || getenv("TERM") == ""
+	return look{terminal: tty, color: tty && !dumb && !noColor && getenv("NO_COLOR") == "", fd: int(out.Fd())}
+}
+
+// run runs a chunk until it returns or Ctrl-C, and prints its values if they are wanted.
+func (s *session) run(c *lua.Chunk, wanted bool) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.guard.running(cancel)
+	defer s.guard.running(nil)
+	values, err := s.world.Exec(ctx, c)
+	if err == nil && wanted {
+		err = s.printAll(ctx, values)
+	}
+	if err != nil && ctx.Err() != nil {
+		s.free()
+	}
+	return err
+}
+
+// printAll prints values as print would, and keeps the first in _.
+func (s *session) printAll(ctx context.Context, values []lua.Value) error {
+	if len(values) == 0 {
+		return nil
+	}
+	var text string
+	if !s.held(ctx, func() { text = s.layOut(values) }) {
+		return ctx.Err()
+	}
+	if _, err := io.WriteString(s.out, text+"\n"); err != nil {
+		return &lua.ExitError{Code: exitFailed}
+	}
+	keep, err := lua.Compile("_", "_ = ...")
+	if err != nil {
+		return err
+	}
+	_, err = s.world.Exec(ctx, keep, values[0])
+	return err
+}
+
+func (s *session) layOut(values []lua.Value) string {
+	o := s.look.options()
+	texts := make([]string, len(values))
+	between := "\t"
+	for i, v := range values {
+		n := s.world.Show(v)
+		if s.json {
+			texts[i], between = show.JSON(n), "\n"
+			continue
+		}
+		texts[i] = show.Text(n, o)
+		if strings.Contains(texts[i], "\n") {
+			between = "\n"
+		}
+	}
+	return strings.Join(texts, between)
+}
+
+// held does something that needs the baton. If a fiber that computes for ever holds it, Ctrl-C ends that fiber.
+func (s *session) held(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		s.world.Interrupt()
+		<-done
+		return false
+	}
+}
+
+// free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled.
+func (s *session) free() {
+	nothing, err := lua.Compile("_", "")
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := s.world.Exec(ctx, nothing); errors.Is(err, context.DeadlineExceeded) {
+		s.world.Interrupt()
+		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
+	}
+}
+
+// source is the text of a chunk: what was typed or run, or a file that was required.
+func (s *session) source(name string) (string, bool) {
+	if text, ok := s.texts[name]; ok {
+		return text, true
+	}
+	const most = 4 << 20
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return "", false
+	}
+	data, err := os.ReadFile(name)
+	return string(data), err == nil
+}
+
+// complain prints an error.
+func (s *session) complain(err error) {
+	text := report(err, s.source, s.errorWidth())
+	if s.look.color {
+		head, rest, _ := strings.Cut(text, "\n")
+		text = "\x1b[31m" + head + "\x1b[0m\n" + rest
+	}
+	io.WriteString(s.err, text)
+}
+
+func (s *session) errorWidth() int {
+	if s.look.terminal {
+		return s.look.width()
+	}
+	return 0
+}
