@@ -95,7 +95,7 @@ func basePcall(L *glua.LState) int {
 	env := envOf(L)
 	rets, err := env.flow.protect(env, L.Get(1), args(L, 2))
 	if err != nil {
-		stopIfDone(L, env)
+		stopIfDone(L)
 		L.Push(glua.LFalse)
 		L.Push(err.value)
 		return 2
@@ -115,11 +115,11 @@ func baseXpcall(L *glua.LState) int {
 		L.Push(glua.LTrue)
 		return 1 + push(L, rets)
 	}
-	stopIfDone(L, env)
+	stopIfDone(L)
 	rets, herr := env.flow.protect(env, L.Get(2), []glua.LValue{err.value})
 	L.Push(glua.LFalse)
 	if herr != nil {
-		stopIfDone(L, env)
+		stopIfDone(L)
 		L.Push(herr.value)
 		return 2
 	}
@@ -199,7 +199,7 @@ func (w *World) compile(L *glua.LState, name, source string) (*glua.LFunction, e
 				err = context.Canceled
 			}
 		})
-		stopIfDone(L, env)
+		stopIfDone(L)
 	}
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ type waiter struct {
 	timer *timerEntry
 }
 
+func newWaiter(f *flow) *waiter { return &waiter{turn: make(chan struct{}, 1), flow: f} }
+
 type waitState uint8
 
 const (
@@ -64,8 +66,7 @@ func (b *baton) takeUntil(w *waiter, done <-chan struct{}) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if w.state == queued {
-		w.state = gone
-		// Its slot in the line is a fresh waiter's problem: the flow must not reuse this one.
+		w.state = gone // its slot stays in the line and is passed over: w must not be used again
 		return false
 	}
 	<-w.turn // it was handed over meanwhile
@@ -81,8 +82,16 @@ func (b *baton) free(w *waiter) bool {
 	return true
 }
 
-// enqueue puts w at the end of the line. The lock is held.
+// enqueue puts w at the end of the line, after the sleepers who became due before, even if the alarm has not rung for
+// them yet. The lock is held.
 func (b *baton) enqueue(w *waiter) {
+	if b.timers.len() > 0 {
+		b.fireDue(time.Now())
+	}
+	b.join(w)
+}
+
+func (b *baton) join(w *waiter) {
 	w.state = queued
 	b.line = append(b.line, w)
 }
@@ -121,6 +130,9 @@ func (b *baton) passLocked() {
 // lock, makes the waiter known to whoever will wake it. It has the baton again when it returns.
 func (b *baton) park(w *waiter, done <-chan struct{}, cause func() error, arrange func()) error {
 	b.mu.Lock()
+	if b.timers.len() > 0 {
+		b.fireDue(time.Now()) // they come before a caller that only yields
+	}
 	w.state, w.why = parked, nil
 	if arrange != nil {
 		arrange()
@@ -161,4 +173,14 @@ func (b *baton) wakeLocked(w *waiter, why error) bool {
 		b.enqueue(w)
 	}
 	return true
+}
+
+// wakeDue is wakeLocked for a sleeper whose time has come.
+func (b *baton) wakeDue(w *waiter) {
+	w.timer, w.why = nil, nil
+	if b.free(w) {
+		w.turn <- struct{}{}
+	} else {
+		b.join(w)
+	}
 }

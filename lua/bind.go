@@ -185,7 +185,7 @@ func (b *bound) call(L *glua.LState) int {
 		})
 		b.check(L, crash)
 		b.finish(L, env, p, out)
-		stopIfDone(L, env)
+		stopIfDone(L)
 	} else {
 		var crash any
 		func() {
@@ -347,9 +347,7 @@ func (b *bound) failed(L *glua.LState, env *Env, err error) int {
 	var se *ScriptError
 	switch {
 	case errors.As(err, &exit):
-		b.w.exit(exit)
-		stopIfDone(L, env)
-		L.RaiseError("exit")
+		b.w.leave(L, exit)
 	case errors.As(err, &mis):
 		L.RaiseError("%s", b.misuse(mis))
 	case errors.As(err, &se): // from a callback: it goes on as it was thrown

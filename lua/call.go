@@ -75,7 +75,7 @@ func (c *Call) Block(do func(ctx context.Context)) {
 		do(c.env)
 	})
 	c.b.check(c.L, crash)
-	stopIfDone(c.L, c.env)
+	stopIfDone(c.L)
 }
 
 // Return pushes results and is their number.

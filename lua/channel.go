@@ -172,7 +172,7 @@ func (c *Channel) wait(L *glua.LState, env *Env, h *hand, list *[]*hand, timeout
 			}
 		}
 	}
-	stopIfDone(L, env)
+	stopIfDone(L)
 	if !woken {
 		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "channel " + op, Message: "nobody was there within " + limit.String()})
 	}

@@ -58,10 +58,9 @@ func push(L *glua.LState, vs []glua.LValue) int {
 
 func coResume(L *glua.LState) int {
 	t := checkThread(L, "resume")
-	env := envOf(L)
-	rets, err := t.resume(env, args(L, 2))
+	rets, err := t.resume(envOf(L), args(L, 2))
 	if err != nil {
-		stopIfDone(L, env)
+		stopIfDone(L)
 		L.Push(glua.LFalse)
 		L.Push(err.value)
 		return 2
@@ -76,7 +75,7 @@ func coYield(L *glua.LState) int {
 		L.RaiseError("attempt to yield from outside a coroutine")
 	}
 	vals := f.co.yield(args(L, 1))
-	stopIfDone(L, envOf(L))
+	stopIfDone(L)
 	return push(L, vals)
 }
 
@@ -90,7 +89,7 @@ func (w *World) coWrap(L *glua.LState) int {
 	L.Push(w.seed.NewFunction(func(L *glua.LState) int {
 		rets, err := t.resume(envOf(L), args(L, 1))
 		if err != nil {
-			rethrow(L, err)
+			panic(err)
 		}
 		return push(L, rets)
 	}))
@@ -124,15 +123,12 @@ func coClose(L *glua.LState) int {
 	return 1
 }
 
-// rethrow throws an error on, as it is, with the line it came from.
-func rethrow(L *glua.LState, err *thrown) {
-	panic(err)
-}
-
-// stopIfDone ends the call when the run has been cancelled: nothing of Lua's runs after that.
-func stopIfDone(L *glua.LState, env *Env) {
+// stopIfDone ends the call when the run has been cancelled: nothing of Lua's runs after that. The Env is read anew: a
+// coroutine that yielded meanwhile may have been resumed by another run.
+func stopIfDone(L *glua.LState) {
+	env := envOf(L)
 	select {
-	case <-env.done:
+	case <-env.Done():
 		L.RaiseError("%s", env.Err().Error())
 	default:
 	}

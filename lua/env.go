@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -18,15 +19,48 @@ type Env struct {
 	scope *Scope
 	place any
 	fiber *Fiber
+	run   *run
 	flow  *flow
 	th    *glua.LState // the Lua thread it is the context of; nil in the making
 }
 
+// A run is one straight line of Lua with all the coroutines in it: a chunk's, a fiber's, a callback's from outside.
+type run struct {
+	at          *flow                   // the flow of it that runs or waits; the baton's holder's
+	cancel      context.CancelCauseFunc // nil for a callback: its context is the caller's
+	interrupted atomic.Bool
+	handler     *Fiber // of a callback, once a script has asked for it
+}
+
+// interrupt ends the run; the baton need not be held.
+func (r *run) interrupt() {
+	if r.cancel != nil {
+		r.cancel(context.Canceled)
+		return
+	}
+	r.interrupted.Store(true)
+}
+
+var alreadyDone = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
 type envKey struct{}
 
 func (e *Env) Deadline() (time.Time, bool) { return e.base.Deadline() }
-func (e *Env) Done() <-chan struct{}       { return e.done }
-func (e *Env) Err() error                  { return e.base.Err() }
+
+// Done is asked at every instruction of the virtual machine.
+func (e *Env) Done() <-chan struct{} {
+	if e.run.interrupted.Load() {
+		return alreadyDone
+	}
+	return e.done
+}
+
+func (e *Env) Err() error {
+	if e.run.interrupted.Load() {
+		return context.Canceled
+	}
+	return e.base.Err()
+}
 
 // Value returns the Env itself under its private key, so that EnvOf finds it in derived contexts.
 func (e *Env) Value(key any) any {
@@ -83,13 +117,6 @@ func (e *Env) String() string { return fmt.Sprintf("lua.Env(%s)", e.Where()) }
 func (e *Env) Under(ctx context.Context) *Env {
 	c := *e
 	c.base, c.done = ctx, ctx.Done()
-	return &c
-}
-
-// on is e for another flow.
-func (e *Env) on(f *flow) *Env {
-	c := *e
-	c.flow = f
 	return &c
 }
 

@@ -113,7 +113,7 @@ func fiberSleep(L *glua.LState) int {
 	w, f := env.w, env.flow
 	when := time.Now().Add(d)
 	if f.park(env, func() { w.baton.sleep(f.wait, when) }) != nil {
-		stopIfDone(L, env)
+		stopIfDone(L)
 	}
 	return 0
 }
@@ -122,7 +122,7 @@ func fiberYield(L *glua.LState) int {
 	env := envOf(L)
 	w, f := env.w, env.flow
 	f.park(env, func() { w.baton.wakeLocked(f.wait, nil) })
-	stopIfDone(L, env)
+	stopIfDone(L)
 	return 0
 }
 
@@ -156,7 +156,7 @@ func fiberJoin(L *glua.LState) int {
 		L.RaiseError("Fiber:join: a fiber cannot wait for itself")
 	}
 	if err := fb.await(env, limit); err != nil {
-		stopIfDone(L, env)
+		stopIfDone(L)
 		return pushFault(L, err)
 	}
 	return fb.outcome(L)
@@ -169,7 +169,7 @@ func fiberCancel(L *glua.LState) int {
 	}
 	fb.stop()
 	if fb == env.fiber {
-		stopIfDone(L, env)
+		stopIfDone(L)
 	}
 	return 0
 }
@@ -211,10 +211,10 @@ func fiberAll(L *glua.LState) int {
 	failed := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err != nil || fb.stopped }, len(fibers))
 	if failed >= 0 {
 		cancelRest(env, fibers)
-		stopIfDone(L, env)
+		stopIfDone(L)
 		return fibers[failed].outcome(L)
 	}
-	stopIfDone(L, env)
+	stopIfDone(L)
 	res := L.CreateTable(len(fibers), 0)
 	for i, fb := range fibers {
 		if len(fb.rets) > 0 {
@@ -233,7 +233,7 @@ func fiberAny(L *glua.LState) int {
 	}
 	won := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err == nil && !fb.stopped }, len(fibers))
 	cancelRest(env, fibers)
-	stopIfDone(L, env)
+	stopIfDone(L)
 	if won < 0 {
 		return fibers[len(fibers)-1].outcome(L)
 	}
@@ -291,11 +291,11 @@ func fiberTimeout(L *glua.LState) int {
 	if err == nil {
 		return push(L, rets)
 	}
-	stopIfDone(L, env)
+	stopIfDone(L)
 	if ctx.Err() != nil {
 		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "fiber.timeout", Message: "not done within " + d.String()})
 	}
-	rethrow(L, err)
+	panic(err)
 	return 0
 }
 
@@ -313,12 +313,12 @@ func withClose(L *glua.LState) int {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.base), time.Second)
 	defer cancel()
 	_, cerr := env.flow.protect(env.Under(ctx), closer, []glua.LValue{x})
-	stopIfDone(L, env)
+	stopIfDone(L)
 	if err != nil {
-		rethrow(L, err)
+		panic(err)
 	}
 	if cerr != nil {
-		rethrow(L, cerr)
+		panic(cerr)
 	}
 	return push(L, rets)
 }

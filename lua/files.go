@@ -128,7 +128,7 @@ func (w *World) require(L *glua.LState) int {
 	rets, err := env.flow.protect(env, fn, []glua.LValue{glua.LString(name)})
 	delete(w.loader.pending, name)
 	if err != nil {
-		rethrow(L, err)
+		panic(err)
 	}
 	var v glua.LValue = glua.LTrue
 	if len(rets) > 0 && rets[0] != glua.LNil {

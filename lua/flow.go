@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -22,8 +23,9 @@ type flow struct {
 	co      *coroutine // the coroutine this flow is, or nil
 	depth   int        // nested threads, those of the resumers included
 	threads []*glua.LState
-	dead    bool         // killed: its goroutine unwinds without the baton and touches nothing
+	dead    atomic.Bool  // killed: its goroutine unwinds without the baton and touches nothing
 	inGo    atomic.Int32 // 1: in a Go function, without the baton; 2: in a callback of that function
+	run     atomic.Pointer[run]
 }
 
 const (
@@ -33,7 +35,7 @@ const (
 
 func (w *World) newFlow() *flow {
 	f := &flow{w: w}
-	f.wait = &waiter{turn: make(chan struct{}, 1), flow: f}
+	f.wait = newWaiter(f)
 	return f
 }
 
@@ -48,9 +50,35 @@ type thrown struct {
 
 func (t *thrown) Error() string { return t.value.String() }
 
-// throw is the Panic of every thread.
+// throw is the Panic of every thread. A function called by Go itself, as in pcall(f), has no line above it on its
+// thread: gopher-lua then begins the message with a bare space. As in C Lua there is no position, except that a declared
+// function's misuse is worth the line of whoever is outside.
 func throw(L *glua.LState) {
-	panic(&thrown{value: L.Get(-1), where: line(L)})
+	t := &thrown{value: L.Get(-1), where: line(L)}
+	if t.where == "" {
+		env := envOf(L)
+		t.where = env.flow.outerLine()
+		if s, ok := t.value.(glua.LString); ok && strings.HasPrefix(string(s), " ") {
+			s = s[1:]
+			if dbg, ok := L.GetStack(0); ok {
+				if fn, err := L.GetInfo("f", dbg, glua.LNil); err == nil && env.w.declared(fn) {
+					s = glua.LString(at(t.where)) + s
+				}
+			}
+			t.value = s
+		}
+	}
+	panic(t)
+}
+
+// outerLine is the innermost line of Lua outside the thread that runs.
+func (f *flow) outerLine() string {
+	for i := len(f.threads) - 2; i >= 0; i-- {
+		if s := line(f.threads[i]); s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // line is the innermost line of Lua, "file:line", or "".
@@ -85,6 +113,7 @@ const maxIdleThreads = 64
 func (w *World) putThread(th *glua.LState) {
 	if len(w.idle) < maxIdleThreads {
 		th.SetTop(0)
+		th.RemoveContext()
 		w.idle = append(w.idle, th)
 	}
 }
@@ -165,13 +194,15 @@ func at(line string) string {
 // adopt gives the threads of a coroutine's flow the surroundings of whoever resumes it now. Threads with surroundings
 // of their own (fiber.timeout inside the coroutine) keep them.
 func (f *flow) adopt(old, env *Env) {
+	f.run.Store(env.run)
 	for _, th := range f.threads {
 		e := envOf(th)
-		if e.base != old.base || e.scope != old.scope {
-			continue
-		}
 		n := *env
 		n.flow, n.th = f, th
+		if e.base != old.base || e.scope != old.scope {
+			n = *e
+			n.run, n.fiber = env.run, env.fiber
+		}
 		th.SetContext(&n)
 	}
 }
@@ -181,11 +212,12 @@ func (f *flow) block(do func()) {
 	f.inGo.Store(outsideLua)
 	f.w.baton.pass()
 	defer func() {
-		if f.dead {
-			return
+		for !f.dead.Load() && !f.inGo.CompareAndSwap(outsideLua, 0) {
+			// A goroutine that do has left behind is in a callback of ours. It has to end first.
+			time.Sleep(100 * time.Microsecond)
 		}
-		if !f.inGo.CompareAndSwap(outsideLua, 0) {
-			panic("a call's context was used by another goroutine; give it the scope's")
+		if f.dead.Load() {
+			runtime.Goexit()
 		}
 		f.w.baton.take(f.wait)
 	}()
@@ -194,5 +226,5 @@ func (f *flow) block(do func()) {
 
 // park gives the baton up until somebody wakes the flow. It returns why the wait ended early, if it did.
 func (f *flow) park(env *Env, arrange func()) error {
-	return f.w.baton.park(f.wait, env.done, env.Err, arrange)
+	return f.w.baton.park(f.wait, env.Done(), env.Err, arrange)
 }

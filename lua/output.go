@@ -125,8 +125,7 @@ func (w *World) printed(L *glua.LState, v glua.LValue, style show.Options) strin
 // emit writes to the standard output; a closed one ends the run as SIGPIPE would.
 func (w *World) emit(L *glua.LState, s string) {
 	if err := w.out.write(s); err != nil {
-		w.exit(&ExitError{Code: 1})
-		stopIfDone(L, envOf(L))
+		w.leave(L, &ExitError{Code: 1})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nsh-lab/nsh/lua/show"
 	glua "github.com/yuin/gopher-lua"
@@ -45,6 +46,19 @@ func (w *World) exit(e *ExitError) {
 	}
 	w.mu.Unlock()
 	w.end(e)
+}
+
+// leave ends the calling run after exit: no further instruction of it may run, so it waits for the cancellation to
+// arrive, which it does at once unless the run has surroundings of its own.
+func (w *World) leave(L *glua.LState, e *ExitError) {
+	env := envOf(L)
+	w.exit(e)
+	select {
+	case <-env.done:
+	case <-time.After(100 * time.Millisecond):
+	}
+	stopIfDone(L)
+	L.RaiseError("exit")
 }
 
 // Exited is how the script has asked to end, or nil.

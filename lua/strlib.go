@@ -83,7 +83,7 @@ func (b *builder) add(s string) {
 func (b *builder) tick(n int) {
 	if b.due += n + 16; b.due > chunkSize {
 		b.due = 0
-		stopIfDone(b.L, b.env)
+		stopIfDone(b.L)
 	}
 }
 
@@ -94,7 +94,7 @@ func (b *builder) text() glua.LString {
 	all := make([]byte, 0, b.size)
 	for _, piece := range append(b.full, b.buf) {
 		all = append(all, piece...)
-		stopIfDone(b.L, b.env)
+		stopIfDone(b.L)
 	}
 	return glua.LString(unsafe.String(unsafe.SliceData(all), len(all)))
 }
@@ -315,7 +315,7 @@ func (m *matcher) replace(L *glua.LState, b *builder, repl glua.LValue, start, e
 		m.level, m.capture = level, capture
 		v = L.Get(-1)
 		L.Pop(1)
-		stopIfDone(L, b.env)
+		stopIfDone(L)
 	}
 	switch v.Type() {
 	case glua.LTString:

@@ -108,8 +108,7 @@ func (w *World) ioWrite(L *glua.LState, from int, write func(string) error) int 
 			s = show.EscapeLines(s)
 		}
 		if write(s) != nil {
-			w.exit(&ExitError{Code: 1})
-			stopIfDone(L, envOf(L))
+			w.leave(L, &ExitError{Code: 1})
 		}
 	}
 	L.Push(glua.LTrue)
@@ -129,9 +128,7 @@ func (w *World) osExit(L *glua.LState) int {
 	default:
 		L.RaiseError("os.exit: argument 1 (code): number or boolean expected, got %s", describe(v))
 	}
-	w.exit(&ExitError{Code: code})
-	stopIfDone(L, envOf(L))
-	L.RaiseError("exit") // an Env of its own (with, closing): its run is over all the same
+	w.leave(L, &ExitError{Code: code})
 	return 0
 }
 
@@ -161,7 +158,7 @@ func ioRead(L *glua.LState, from int) int {
 			L.RaiseError("io.read: format expected, got %s", describe(v))
 		}
 		env.flow.block(func() { text, ok = readStdin(env, mode, want) })
-		stopIfDone(L, env)
+		stopIfDone(L)
 		switch n, err := strconv.ParseFloat(strings.TrimSpace(text), 64); {
 		case !ok:
 			L.Push(glua.LNil)

@@ -47,8 +47,7 @@ func (b *baton) fireDue(now time.Time) {
 	fired := false
 	for len(t.heap) > 0 && !t.heap[0].when.After(now) {
 		e := heap.Pop(&t.heap).(*timerEntry)
-		e.w.timer = nil
-		b.wakeLocked(e.w, nil)
+		b.wakeDue(e.w)
 		fired = true
 	}
 	if fired && len(t.heap) > 0 {

@@ -174,7 +174,7 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	rets, thrown := f.protect(env, fn, in)
 	env.fiber.done = true
-	if err := run.Err(); err != nil {
+	if err := run.Err(); err != nil || thrown != nil && w.Exited() != nil {
 		return nil, w.whyEnded(context.Cause(run))
 	}
 	if thrown != nil {

@@ -118,6 +118,9 @@ func (e *termEditor) recall() {
 	}
 }
 
+// Interrupt does nothing: Ctrl-C is a key here, and a signal from elsewhere is no reason to drop what was typed.
+func (e *termEditor) Interrupt() {}
+
 func (e *termEditor) HangUp() { e.keys.hangUp() }
 
 func (e *termEditor) Close() {

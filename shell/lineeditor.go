@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 )
 
 // errInterrupted is Ctrl-C while a line is typed.
@@ -22,6 +23,9 @@ type lineEditor interface {
 	// Output is where everything is to be printed: while a line is typed, it appears above that line.
 	Output() io.Writer
 
+	// Interrupt is SIGINT while a line is typed. It may be called from anywhere.
+	Interrupt()
+
 	// HangUp makes ReadLine answer io.EOF, now and from now on. It may be called from anywhere.
 	HangUp()
 
@@ -31,11 +35,14 @@ type lineEditor interface {
 
 // plainEditor reads lines as they come, from a pipe or from a terminal that knows no escape sequences.
 type plainEditor struct {
-	in   *bufio.Reader
-	out  io.Writer
-	ask  bool // whether to print the prompt
-	gone chan struct{}
-	line chan plainLine
+	in      *bufio.Reader
+	out     io.Writer
+	ask     bool // whether to print the prompt
+	gone    chan struct{}
+	once    sync.Once
+	stop    chan struct{} // Ctrl-C
+	line    chan plainLine
+	reading bool // a read has not delivered its line yet
 }
 
 type plainLine struct {
@@ -46,7 +53,7 @@ type plainLine struct {
 func newPlainEditor(in io.Reader, out io.Writer, ask bool) *plainEditor {
 	return &plainEditor{
 		in: bufio.NewReader(in), out: out, ask: ask,
-		gone: make(chan struct{}), line: make(chan plainLine),
+		gone: make(chan struct{}), stop: make(chan struct{}), line: make(chan plainLine),
 	}
 }
 
@@ -56,10 +63,17 @@ func (p *plainEditor) ReadLine(prompt string) (string, error) {
 	if p.ask {
 		io.WriteString(p.out, prompt)
 	}
-	go p.read()
+	if !p.reading {
+		p.reading = true
+		go p.read()
+	}
 	select {
 	case l := <-p.line:
+		p.reading = false
 		return l.text, l.err
+	case <-p.stop: // the terminal has dropped what was typed
+		io.WriteString(p.out, "\n")
+		return "", errInterrupted
 	case <-p.gone:
 		return "", io.EOF
 	}
@@ -79,7 +93,15 @@ func (p *plainEditor) read() {
 	}
 }
 
+// Interrupt is Ctrl-C: it ends the ReadLine that waits, if one does.
+func (p *plainEditor) Interrupt() {
+	select {
+	case p.stop <- struct{}{}:
+	default:
+	}
+}
+
 func (p *plainEditor) Remember(string)   {}
 func (p *plainEditor) Output() io.Writer { return p.out }
-func (p *plainEditor) HangUp()           { close(p.gone) }
+func (p *plainEditor) HangUp()           { p.once.Do(func() { close(p.gone) }) }
 func (p *plainEditor) Close()            {}

@@ -58,7 +58,7 @@ func (s *session) run(c *lua.Chunk, wanted bool) error {
 	defer cancel()
 	s.guard.running(cancel)
 	defer s.guard.running(nil)
-	values, err := s.world.Exec(ctx, c)
+	values, err := s.exec(ctx, c)
 	if err == nil && wanted {
 		err = s.printAll(ctx, values)
 	}
@@ -67,6 +67,31 @@ func (s *session) run(c *lua.Chunk, wanted bool) error {
 	}
 	return err
 }
+
+// exec is Exec for a person who waits: after Ctrl-C, a fiber that computes without end, and so keeps the cancelled run
+// from coming back, is cancelled, too.
+func (s *session) exec(ctx context.Context, c *lua.Chunk) ([]lua.Value, error) {
+	back := make(chan struct{})
+	defer close(back)
+	defer context.AfterFunc(ctx, func() {
+		for {
+			select {
+			case <-back:
+				return
+			case <-time.After(selfish):
+				s.world.Interrupt()
+			}
+		}
+	})()
+	values, err := s.world.Exec(ctx, c)
+	if exit := s.world.Exited(); err != nil && exit != nil {
+		return nil, exit
+	}
+	return values, err
+}
+
+// selfish is how long a fiber may keep everybody else from running once Ctrl-C was pressed.
+const selfish = 100 * time.Millisecond
 
 // printAll prints values as print would, and keeps the first in _.
 func (s *session) printAll(ctx context.Context, values []lua.Value) error {
@@ -129,7 +154,7 @@ func (s *session) free() {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), selfish)
 	defer cancel()
 	if _, err := s.world.Exec(ctx, nothing); errors.Is(err, context.DeadlineExceeded) {
 		s.world.Interrupt()

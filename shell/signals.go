@@ -17,6 +17,7 @@ type guard struct {
 	mu     sync.Mutex
 	cancel func() // what Ctrl-C does; nil at the prompt
 	stop   func() // ends what runs now
+	typing func() // drops the line that is typed
 	hangUp func() // ends the waiting for a line
 	code   int    // the exit code that a signal asked for; 0 is none
 }
@@ -25,7 +26,7 @@ type guard struct {
 const grace = 4 * time.Second
 
 func newGuard() *guard {
-	g := &guard{signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), restore: func() {}, hangUp: func() {}}
+	g := &guard{signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), restore: func() {}, typing: func() {}, hangUp: func() {}}
 	signal.Notify(g.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// With a handler, writing to a closed pipe is an error like any other, and the world ends in order. Ignoring the
 	// signal would do that, too, but programs that a script starts would inherit it.
@@ -45,13 +46,15 @@ func (g *guard) watch() {
 	}
 }
 
-// interrupt is Ctrl-C while something runs. Where nothing does, the prompt does not end by it.
+// interrupt is Ctrl-C: it ends what runs, or the line that is typed, and never the prompt.
 func (g *guard) interrupt() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.cancel != nil {
 		g.cancel()
+		return
 	}
+	g.typing()
 }
 
 // end asks for the end with an exit code, and makes sure of it.
@@ -92,7 +95,7 @@ func (g *guard) closing(hurry func()) {
 func (g *guard) editing(e lineEditor) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.hangUp, g.restore = e.HangUp, e.Close
+	g.typing, g.hangUp, g.restore = e.Interrupt, e.HangUp, e.Close
 	if g.code != 0 {
 		e.HangUp()
 	}

@@ -136,6 +136,10 @@ func serveShort(m engines.Model) error {
 		return err
 	}
 	defer s.Stop()
+	// One client, so that whatever the server opens in order to begin has been opened.
+	if err := served(context.Background(), s.Addr().String()); err != nil {
+		return err
+	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return err
@@ -145,7 +149,7 @@ func serveShort(m engines.Model) error {
 	for orders.Scan() {
 		switch orders.Text() {
 		case "lower":
-			// One low number is kept, so that the descriptors below the new limit are all taken.
+			// Every descriptor below the new limit is taken.
 			fds, err := fillDescriptors(40)
 			if err != nil {
 				return err

@@ -81,7 +81,9 @@ func open(ctx context.Context, env *lua.Env, o openOptions) (*Crowd, error) {
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(window, o.N) {
-		wg.Go(func() {
+		wg.Add(1)
+		lua.Go("client.open", nil, func() {
+			defer wg.Done()
 			for i := range next {
 				conn, err := engines.Dial(ctx, d.engine(o.To, place))
 				c.opened(i, conn, err)
@@ -187,7 +189,9 @@ func (c *Crowd) each(do func(*plugins.Conn) error) int {
 	var wg sync.WaitGroup
 	ok := 0
 	for range min(window, len(conns)) {
-		wg.Go(func() {
+		wg.Add(1)
+		lua.Go("Crowd", nil, func() {
+			defer wg.Done()
 			for conn := range work {
 				err := do(conn)
 				c.mu.Lock()

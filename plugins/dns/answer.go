@@ -11,21 +11,21 @@ import (
 // An Answer is what a resolver said. As a list it has the records of the answer section, in the resolver's order, a
 // chain of CNAMEs included; it is empty when the name exists and has no records of the type.
 type Answer struct {
-	Records  []Record       `lua:",list"`
-	Rcode    string         `lua:"rcode"`
-	Server   string         `lua:"server"`
-	Seconds  time.Duration  `lua:"seconds"`
-	Rejected map[string]int `lua:"rejected"`
-	Message  string         `lua:"message"`
+	Records  []Record       `lua:",list" help:"{name, type, ttl, data}"`
+	Rcode    string         `lua:"rcode" help:"the answer's code, NOERROR"`
+	Server   string         `lua:"server" help:"who said it, ip:port"`
+	Seconds  time.Duration  `lua:"seconds" help:"how long the exchange took"`
+	Rejected map[string]int `lua:"rejected" help:"packets that were not the answer, by the reason: {id = 2}"`
+	Message  string         `lua:"message" help:"the whole message as text, its header and all its sections"`
 }
 
 // A Record is one resource record. Data is in the notation of zone files, as dig(1) shows it: the texts of a TXT
 // record are in quotes, names end with a dot.
 type Record struct {
-	Name string `lua:"name"`
-	Type string `lua:"type"`
-	TTL  uint32 `lua:"ttl"`
-	Data string `lua:"data"`
+	Name string `lua:"name" help:"its owner, with a dot at the end"`
+	Type string `lua:"type" help:"A, TXT, …"`
+	TTL  uint32 `lua:"ttl" help:"seconds for which it may be remembered"`
+	Data string `lua:"data" help:"what it says, in the notation of zone files"`
 }
 
 // String is the records, one a line.

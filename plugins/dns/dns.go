@@ -66,13 +66,6 @@ func answerType() lua.Type {
 	return lua.Type{
 		Name: "Answer", Of: Answer{},
 		Doc: "What a resolver said: a list of {name, type, ttl, data}, in the resolver's order, a chain of CNAMEs included. Data is as dig shows it.",
-		Fields: []lua.Field{
-			{Name: "rcode", Doc: "the answer's code, \"NOERROR\"", Get: func(a *Answer) string { return a.Rcode }},
-			{Name: "server", Doc: "who said it, \"ip:port\"", Get: func(a *Answer) string { return a.Server }},
-			{Name: "seconds", Doc: "how long the exchange took", Get: func(a *Answer) float64 { return a.Seconds.Seconds() }},
-			{Name: "rejected", Doc: "packets that were not the answer, by the reason: {id = 2}", Get: func(a *Answer) map[string]int { return a.Rejected }},
-			{Name: "message", Doc: "the whole message as text, header and all sections", Get: func(a *Answer) string { return a.Message }},
-		},
 	}
 }
 

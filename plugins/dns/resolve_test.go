@@ -251,17 +251,18 @@ func TestTheServersWord(t *testing.T) {
 }
 
 func TestFixedIDAndFrom(t *testing.T) {
-	var seen uint16
-	var name string
+	queries := make(chan []byte, 1)
 	addr := hostile(t, func(q []byte) [][]byte {
-		seen = uint16(q[0])<<8 | uint16(q[1])
-		name = string(q[headerSize+1 : headerSize+7])
+		queries <- q
 		return [][]byte{truth(q)}
 	})
 	id := uint16(0)
 	_, err := ask(t, "abcdef.test", asDeclared(addr, func(o *resolveOptions) { o.ID, o.MixCase, o.From = &id, false, "127.0.0.2" }))
-	if err != nil || seen != 0 || name != "abcdef" {
-		t.Errorf("%v, id %d, name %s", err, seen, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := <-queries; q[0] != 0 || q[1] != 0 || string(q[headerSize+1:headerSize+7]) != "abcdef" {
+		t.Errorf("sent %q", q)
 	}
 }
 

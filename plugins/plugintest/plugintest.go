@@ -93,6 +93,24 @@ func (w *World) Run(source string) (string, error) {
 	return w.out.take(), err
 }
 
+// Value runs source and is its first result as text, or the error's.
+func (w *World) Value(source string) string {
+	chunk, err := lua.Compile("test.lua", source)
+	if err != nil {
+		return err.Error()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	defer cancel()
+	out, err := w.Exec(ctx, chunk)
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(out) == 0:
+		return ""
+	}
+	return out[0].String()
+}
+
 // Expect runs source and compares what it prints with what stands behind --> in it, line by line.
 func (w *World) Expect(source string) {
 	w.t.Helper()

@@ -1,19 +1,15 @@
 package sock
 
 import (
-	"bytes"
-	"context"
 	"net"
-	"os"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nsh-lab/nsh/lua"
-	"github.com/nsh-lab/nsh/lua/show"
+	"github.com/nsh-lab/nsh/plugins"
+	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
 
 // A fakeConn is an object of scripts with a real socket: what package plugins has for client.dial's.
@@ -21,37 +17,16 @@ type fakeConn struct{ fd int }
 
 func (c *fakeConn) Fileno() int { return c.fd }
 
-// run runs a script with the plugin's module and a module "given" of values, and returns what it printed.
+// run runs a script with the plugin and a module "given" of values, and returns what it printed.
 func run(tb testing.TB, src string, given ...lua.Const) (string, error) {
 	tb.Helper()
-	var mu sync.Mutex
-	var out bytes.Buffer
-	modules := append(Plugin().Modules, lua.Module{Name: "given", Doc: "For the test.", Consts: given, Types: []lua.Type{
-		{Name: "FakeConn", Doc: "For the test.", Of: (*fakeConn)(nil)},
-	}})
-	w, err := lua.New(lua.Config{
-		Modules: modules, Stdout: writer(func(p []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return out.Write(p) }),
-		Style: func() show.Options { return show.Options{Width: 200, Raw: true} },
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer w.Close()
-	chunk, err := lua.Compile("test.lua", src)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	_, err = w.Exec(ctx, chunk)
-	mu.Lock()
-	defer mu.Unlock()
-	return out.String(), err
+	return plugintest.New(tb, Plugin(), plugins.Plugin{
+		Name: "given", Doc: "For the test.", Modules: []lua.Module{{
+			Name: "given", Doc: "For the test.", Consts: given,
+			Types: []lua.Type{{Name: "FakeConn", Doc: "For the test.", Of: (*fakeConn)(nil)}},
+		}},
+	}).Run(src)
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 func expect(tb testing.TB, src, want string, given ...lua.Const) {
 	tb.Helper()
@@ -62,6 +37,11 @@ func expect(tb testing.TB, src, want string, given ...lua.Const) {
 	if got = strings.TrimRight(got, "\n"); got != want {
 		tb.Errorf("%s\nprinted %s\nwanted  %s", src, got, want)
 	}
+}
+
+// is is a value that the script finds under given.
+func is(name string, value any) lua.Const {
+	return lua.Const{Name: name, Doc: "for the test", Value: value}
 }
 
 // listener listens on loopback and gives its port; it accepts nothing by itself.
@@ -104,13 +84,4 @@ func descriptor(tb testing.TB, c net.Conn) int {
 	}
 	tb.Cleanup(func() { unix.Close(fd) })
 	return fd
-}
-
-func descriptors(tb testing.TB) int {
-	tb.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return len(list)
 }

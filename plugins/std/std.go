@@ -5,18 +5,33 @@ import (
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/epoll"
 	"github.com/nsh-lab/nsh/engines/goroutine"
+	"github.com/nsh-lab/nsh/engines/iterative"
+	selectmodel "github.com/nsh-lab/nsh/engines/select"
+	"github.com/nsh-lab/nsh/engines/thread"
 	"github.com/nsh-lab/nsh/plugins"
+	"github.com/nsh-lab/nsh/plugins/check"
 	"github.com/nsh-lab/nsh/plugins/client"
+	"github.com/nsh-lab/nsh/plugins/dns"
 	"github.com/nsh-lab/nsh/plugins/server"
+	"github.com/nsh-lab/nsh/plugins/sock"
 )
 
 // All is every plugin that ships, in the order in which help lists them.
 func All() []plugins.Plugin {
 	return []plugins.Plugin{
 		server.Plugin(),
+		models(),
 		client.Plugin(),
-		{Name: "models", Doc: "The server models that ship.", Needs: []string{"server"}, Models: []engines.Model{
-			epoll.Model(), goroutine.Model(),
-		}},
+		sock.Plugin(),
+		dns.Plugin(),
+		check.Plugin(),
+	}
+}
+
+// models are the server models that ship, in the order in which a course meets them.
+func models() plugins.Plugin {
+	return plugins.Plugin{
+		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
+		Models: []engines.Model{iterative.Model(), thread.Model(), selectmodel.Model(), epoll.Model(), goroutine.Model()},
 	}
 }

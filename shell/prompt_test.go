@@ -1,0 +1,278 @@
+package shell
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A promptRun is nsh started in a terminal with a person before it.
+type promptRun struct {
+	*person
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	before unix.Termios
+	tty    *os.File
+}
+
+func startPrompt(t *testing.T, change func(cmd *exec.Cmd), args ...string) *promptRun {
+	t.Helper()
+	p, tty := sit(t)
+	cmd := nsh(t, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if change != nil {
+		change(cmd)
+	}
+	before, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := &promptRun{p, cmd, make(chan struct{}), *before, tty}
+	go func() {
+		cmd.Wait()
+		close(r.ended)
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-r.ended
+	})
+	return r
+}
+
+// ends waits for the end, and says what it must have been like.
+func (r *promptRun) ends(code int) {
+	r.t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second):
+		r.t.Fatal("it does not end")
+	}
+	if got := r.cmd.ProcessState.ExitCode(); got != code {
+		r.t.Errorf("exit code %d, wanted %d", got, code)
+	}
+	after, err := unix.IoctlGetTermios(int(r.tty.Fd()), unix.TCGETS)
+	if err != nil || *after != r.before {
+		r.t.Errorf("the terminal is not as it was: %v", err)
+	}
+	r.mu.Lock()
+	on := strings.LastIndex(r.seen.String(), pasteOn)
+	r.mark = max(on, 0)
+	r.mu.Unlock()
+	if on >= 0 {
+		r.sees(pasteOff)
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	r := startPrompt(t, nil)
+	r.sees("nsh development (Lua 5.1")
+	r.sees("Ctrl-D leaves\r\n")
+	for _, c := range []struct{ line, see string }{
+		{"40 + 2", "\r\n42\r\n"},
+		{"=_ + 1", "\r\n43\r\n"},
+		{"x = 'str' .. 'ing'", ""},
+		{"x", "\r\nstring\r\n"},
+		{"{x}", "\r\n{\"string\"}\r\n"},
+		{"'\\27[2J'", "\r\n\\x1b[2J\r\n"},
+		{"io.write('\\27[2J\\n')", "\\x1b[2J"},
+		{"demo.list()", "LISTEN                    0\r\n\\x1b[31mESTABLISHED     129\r\n"},
+		{"demo.dial('a:1')", "nil\tdial a:1: connection refused"},
+		{"demo.start{modle = 1}", "demo.start: option 'modle' unknown, did you mean 'model'?"},
+		{"y = 'abc", "unterminated string"},
+		{"x = = 1", "syntax error near '='"},
+		{"local z = 1", "without the word local the name stays"},
+		{"print(z)", "\r\nnil\r\n"},
+		{"for i = 1, 2 do\rprint(i * 11)\rend", "\r\n11\r\n22\r\n"},
+		{"\x1b[200~for i = 1, 2 do\r\n\tprint(i * 7)\r\nend\x1b[201~", "\r\n7\r\n14\r\n"},
+		{"if x then\x03'af' .. 'ter'", "after"},
+		{"demo.st\t{mo\t'ep\t}", "\r\nepoll\r\n"},
+		{"help('demo.start')", "Starts nothing."},
+		{"\x1b[3~\x1b[3~'still here'", "\r\nstill here\r\n"},
+	} {
+		r.sees(firstPrompt)
+		r.types(c.line + "\r")
+		if c.see != "" {
+			// Between a line and what it prints, the terminal is given back.
+			r.sees(strings.Replace(c.see, "\r\n", "\r\n"+pasteOff, strings.Count(c.see[:2], "\r\n")))
+		}
+	}
+	r.sees(firstPrompt)
+	r.types("\x04")
+	r.ends(0)
+}
+
+func TestPromptShowsCandidates(t *testing.T) {
+	r := startPrompt(t, nil)
+	r.sees(firstPrompt)
+	r.types("demo.start{\t")
+	r.sees("addr   string  address to listen on")
+	r.sees("model  string  how it waits")
+	r.sees(firstPrompt + "demo.start{")
+	r.types("}\r")
+	r.sees("select")
+}
+
+func TestPromptCtrlC(t *testing.T) {
+	r := startPrompt(t, nil)
+	for _, line := range []string{
+		"demo.wait()", "while true do end", "fiber.sleep(99)", "while true do pcall(demo.wait) end",
+		"coroutine.wrap(function() while true do end end)()",
+		"fiber.spawn(function() while true do end end) fiber.sleep(99)",
+	} {
+		r.sees(firstPrompt)
+		r.types("print('g' .. 'o') " + line + "\r")
+		r.sees("go\r\n")
+		start := time.Now()
+		r.types("\x03")
+		r.sees("interrupted")
+		r.sees(firstPrompt)
+		if d := time.Since(start); d > 400*time.Millisecond {
+			t.Errorf("%s: back after %v", line, d)
+		}
+		r.types("'again'\r")
+		r.sees("again\r\n")
+	}
+}
+
+func TestPromptOutputOfFibers(t *testing.T) {
+	r := startPrompt(t, nil)
+	r.sees(firstPrompt)
+	r.types("fiber.spawn(function() fiber.sleep(0.2) print('from ' .. 'below') end)\r")
+	r.sees(firstPrompt)
+	r.types("half typed")
+	r.sees("from below\r\n")
+	r.sees("half typed")
+	r.types("\x15os.exit(5)\r")
+	r.ends(5)
+}
+
+func TestPromptEndsByAFiber(t *testing.T) {
+	r := startPrompt(t, nil)
+	r.sees(firstPrompt)
+	r.types("fiber.spawn(function() fiber.sleep(0.1) os.exit(6) end)\r")
+	r.sees(firstPrompt)
+	r.ends(6)
+}
+
+func TestPromptSignals(t *testing.T) {
+	for _, while := range []string{"editing", "running"} {
+		for s, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+			r := startPrompt(t, nil)
+			r.sees(firstPrompt)
+			if while == "running" {
+				r.types("print('g' .. 'o') demo.wait()\r")
+				r.sees("go\r\n")
+			} else {
+				r.types("half")
+				r.sees("half")
+			}
+			r.cmd.Process.Signal(s)
+			r.ends(code)
+		}
+	}
+}
+
+func TestPromptTerminalCloses(t *testing.T) {
+	marker := filepath.Join(t.TempDir(), "marker")
+	r := startPrompt(t, func(cmd *exec.Cmd) {
+		// Without a controlling terminal there is no SIGHUP: only the end of the terminal itself.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	})
+	r.sees(firstPrompt)
+	r.types("io.open('" + marker + "', 'w')")
+	r.sees("'w')")
+	r.ptmx.Close()
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not end")
+	}
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("a line that was never entered has run")
+	}
+}
+
+func TestPromptKeepsHistory(t *testing.T) {
+	state := t.TempDir()
+	keep := func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+state) }
+	r := startPrompt(t, keep)
+	r.sees(firstPrompt)
+	r.types("for i = 1, 2 do\rprint('first', i)\rend\r")
+	r.sees("first\t2")
+	r.cmd.Process.Signal(syscall.SIGTERM)
+	r.ends(143)
+	if info, err := os.Stat(filepath.Join(state, "nsh", "history")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	r = startPrompt(t, keep)
+	r.sees(firstPrompt)
+	r.types("\x1b[A\r")
+	r.sees("first\t2")
+	r.sees(firstPrompt)
+	r.types("\x04")
+	r.ends(0)
+}
+
+func TestPromptWithoutHome(t *testing.T) {
+	r := startPrompt(t, func(cmd *exec.Cmd) {
+		cmd.Env = []string{"NSH_SHELL_TEST=1", "TERM=xterm", "HOME=/proc/nowhere"}
+	})
+	r.sees("history is not kept")
+	r.sees(firstPrompt)
+	r.types("'on'\r")
+	r.sees("on\r\n")
+	r.sees(firstPrompt)
+	r.types("\x04")
+	r.ends(0)
+	if n := strings.Count(r.seen.String(), "history is"); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+}
+
+func TestDumbTerminal(t *testing.T) {
+	r := startPrompt(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "TERM=dumb") })
+	r.sees(firstPrompt)
+	r.types("1 + 1\n")
+	r.sees("2\r\n")
+	r.sees(firstPrompt)
+	r.types("for i = 1, 2 do\n")
+	r.sees(morePrompt)
+	r.types("hal\x03")
+	r.sees(firstPrompt)
+	r.types("print('g' .. 'o') demo.wait()\n")
+	r.sees("go\r\n")
+	r.types("\x03")
+	r.sees("interrupted")
+	r.sees(firstPrompt)
+	r.types("\x04")
+	r.ends(0)
+	if all := r.seen.String(); strings.Contains(all, "\x1b") {
+		t.Errorf("escape sequences: %q", all)
+	}
+}
+
+func TestColors(t *testing.T) {
+	for env, want := range map[string]bool{"A=1": true, "NO_COLOR=1": false, "NO_COLOR=": true} {
+		r := startPrompt(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, env) })
+		r.sees(firstPrompt)
+		r.types("demo.list()\r")
+		if want {
+			r.sees("\x1b[1mstate")
+		} else {
+			r.sees(pasteOff + "state ")
+		}
+		r.sees(firstPrompt)
+		r.types("\x04")
+		r.ends(0)
+	}
+}
