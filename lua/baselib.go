@@ -42,7 +42,7 @@ func (w *World) openLibs() {
 		L.SetGlobal(name, glua.LNil)
 	}
 	for name, fn := range map[string]glua.LGFunction{
-		"assert": baseAssert, "pcall": basePcall, "xpcall": baseXpcall, "tostring": baseTostring,
+		"assert": baseAssert, "error": baseError, "pcall": basePcall, "xpcall": baseXpcall, "tostring": baseTostring,
 		"collectgarbage": baseCollect, "getmetatable": baseGetmetatable,
 	} {
 		L.SetGlobal(name, L.NewFunction(fn))
@@ -88,6 +88,19 @@ func baseAssert(L *glua.LState) int {
 	return 0
 }
 
+// baseError is C Lua's: gopher-lua's takes levels 1 and 2 for the same, and does not throw nil.
+func baseError(L *glua.LState) int {
+	v, level := L.Get(1), wholeArg(L, 2, "error", "level", 1)
+	switch v.Type() {
+	case glua.LTString, glua.LTNumber:
+		if level > 0 {
+			v = glua.LString(at(envOf(L).flow.lineAt(level)) + Value{v}.String())
+		}
+	}
+	L.Error(v, 0)
+	return 0
+}
+
 func basePcall(L *glua.LState) int {
 	if L.GetTop() == 0 {
 		L.RaiseError("pcall: argument 1 (f): value expected, got nothing")
@@ -116,7 +129,7 @@ func baseXpcall(L *glua.LState) int {
 		return 1 + push(L, rets)
 	}
 	stopIfDone(L)
-	rets, herr := env.flow.protect(env, L.Get(2), []glua.LValue{err.value})
+	rets, herr := env.flow.protect(envOf(L), L.Get(2), []glua.LValue{err.value})
 	L.Push(glua.LFalse)
 	if herr != nil {
 		stopIfDone(L)
@@ -195,7 +208,7 @@ func (w *World) compile(L *glua.LState, name, source string) (*glua.LFunction, e
 			select {
 			case r := <-done:
 				c, err = r.c, r.err
-			case <-env.done:
+			case <-env.Done():
 				err = context.Canceled
 			}
 		})

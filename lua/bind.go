@@ -158,6 +158,12 @@ func (w *World) bind(name string, f *Func, t *typeInfo) *glua.LFunction {
 	return fn
 }
 
+// declared says whether a value is the Lua function of a declaration.
+func (w *World) declared(v glua.LValue) bool {
+	fn, ok := v.(*glua.LFunction)
+	return ok && w.bounds[fn] != nil
+}
+
 func (b *bound) compile() *plan {
 	if b.plan == nil {
 		var self reflect.Type

@@ -15,8 +15,13 @@ type Callback struct {
 // IsNil says that no function was given.
 func (cb Callback) IsNil() bool { return cb.fn == nil || cb.fn == glua.LNil }
 
-// Env is the surroundings of whoever handed the function over: its scope, its place.
-func (cb Callback) Env() *Env { return cb.env }
+// Env is the surroundings of whoever handed the function over: its scope, its place. A context made of it is for calls
+// from outside: it belongs to no flow, so none is mistaken for the caller's.
+func (cb Callback) Env() *Env {
+	e := *cb.env
+	e.flow, e.th, e.fiber = nil, nil, nil
+	return &e
+}
 
 // Call takes the baton, calls the function and gives the baton back. ctx ends it.
 //
@@ -27,60 +32,75 @@ func (cb Callback) Env() *Env { return cb.env }
 func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 	w := cb.env.w
 	env := EnvOf(ctx)
-	if env != nil && env.w == w && env.flow.canCallBack() {
+	if env != nil && env.w == w && env.flow.canCallBack() && env.flow.inGo.CompareAndSwap(outsideLua, backInLua) {
 		return cb.inline(ctx, env, args)
 	}
 	f := w.borrowFlow()
 	defer w.returnFlow(f)
-	base := cb.env
-	if env != nil {
-		base = env
+	e := *cb.env
+	if env != nil && env.w == w {
+		e = *env
 	}
-	e := base.Under(ctx).on(f)
 	if env == nil || env.flow == nil { // a handler, not part of a fiber
 		e.fiber = nil
 	}
+	e.base, e.done, e.flow, e.strand = ctx, ctx.Done(), f, &strand{at: f}
+	f.strand.Store(e.strand)
+	defer f.strand.Store(nil)
 	w.baton.take(f.wait)
 	defer w.baton.pass()
-	return cb.call(e, f, args)
+	rets, err := cb.call(&e, args)
+	if fb := e.strand.handler; fb != nil {
+		fb.end(rets, err)
+	}
+	return cb.results(&e, rets, err)
 }
 
 // inline calls in the flow of the bound function that was given ctx.
 func (cb Callback) inline(ctx context.Context, env *Env, args []any) ([]Value, error) {
 	f := env.flow
-	if !f.inGo.CompareAndSwap(outsideLua, backInLua) {
-		panic("a call's context was used by another goroutine; give it the scope's")
-	}
-	cb.env.w.baton.take(f.wait)
+	f.w.baton.take(f.wait)
 	defer func() {
-		if f.dead {
+		if f.dead.Load() {
 			return
 		}
 		f.inGo.Store(outsideLua)
 		f.w.baton.pass()
 	}()
-	return cb.call(env.Under(ctx), f, args)
+	f.inGo.Store(0) // inside, the flow may stand in Go functions of its own
+	outer := f.threads[len(f.threads)-1]
+	if ctx != context.Context(env) {
+		env = env.Under(ctx)
+	} else {
+		env = envOf(outer) // a coroutine that yielded in an earlier callback may have another resumer now
+	}
+	rets, err := cb.call(env, args)
+	if cur := envOf(outer); cur.strand != env.strand && err != nil && cur.Err() == nil {
+		return nil, f.w.scriptError(err)
+	}
+	return cb.results(env, rets, err)
 }
 
-func (cb Callback) call(env *Env, f *flow, args []any) ([]Value, error) {
-	if err := env.base.Err(); err != nil {
-		return nil, err
+func (cb Callback) call(env *Env, args []any) ([]glua.LValue, *thrown) {
+	if err := env.Err(); err != nil {
+		return nil, &thrown{value: glua.LString(err.Error())}
 	}
 	var few [4]glua.LValue
 	in := few[:0]
 	for _, a := range args {
 		in = append(in, cb.env.w.toLua(a))
 	}
-	was := f.inGo.Swap(0) // inside, the flow may stand in Go functions of its own
-	rets, thrown := f.protect(env, cb.fn, in)
-	f.inGo.Store(was)
-	if thrown != nil {
-		if err := env.base.Err(); err != nil {
-			return nil, err
-		}
-		return nil, cb.env.w.scriptError(thrown)
+	return env.flow.protect(env, cb.fn, in)
+}
+
+func (cb Callback) results(env *Env, rets []glua.LValue, err *thrown) ([]Value, error) {
+	if err == nil {
+		return values(rets), nil
 	}
-	return values(rets), nil
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	return nil, cb.env.w.scriptError(err)
 }
 
 func values(vs []glua.LValue) []Value {

@@ -70,18 +70,19 @@ func checkChannel(L *glua.LState, method string) *Channel {
 }
 
 func channelSend(L *glua.LState) int {
-	c, v, env := checkChannel(L, "send"), L.Get(2), envOf(L)
+	c, v := checkChannel(L, "send"), L.Get(2)
 	if v == glua.LNil {
 		L.RaiseError("Channel:send: argument 1 (value): nil cannot be sent; close the channel to say that it is over")
 	}
+	limit := channelLimit(L, 3, "Channel:send")
 	if c.closed {
 		L.RaiseError("Channel:send: the channel is closed")
 	}
 	for len(c.takers) > 0 {
 		h := c.takers[0]
 		c.takers = c.takers[1:]
-		h.value, h.ok = v, true
-		if c.w.baton.wake(h.flow.wait, nil) {
+		if c.w.baton.wake(h.flow.wait, nil) { // not so if its time was over just before
+			h.value, h.ok = v, true
 			L.Push(glua.LTrue)
 			return 1
 		}
@@ -91,9 +92,9 @@ func channelSend(L *glua.LState) int {
 		L.Push(glua.LTrue)
 		return 1
 	}
-	h := &hand{flow: env.flow, value: v}
+	h := &hand{flow: envOf(L).flow, value: v}
 	c.senders = append(c.senders, h)
-	if n := c.wait(L, env, h, &c.senders, 3, "send"); n > 0 {
+	if n := c.wait(L, h, &c.senders, limit, "send"); n > 0 {
 		return n
 	}
 	if !h.ok {
@@ -104,7 +105,7 @@ func channelSend(L *glua.LState) int {
 }
 
 func channelRecv(L *glua.LState) int {
-	c, env := checkChannel(L, "recv"), envOf(L)
+	c, limit := checkChannel(L, "recv"), channelLimit(L, 2, "Channel:recv")
 	if len(c.values) > 0 {
 		L.Push(c.values[0])
 		c.values[0] = nil
@@ -122,9 +123,9 @@ func channelRecv(L *glua.LState) int {
 		L.Push(glua.LNil)
 		return 1
 	}
-	h := &hand{flow: env.flow, value: glua.LNil}
+	h := &hand{flow: envOf(L).flow, value: glua.LNil}
 	c.takers = append(c.takers, h)
-	if n := c.wait(L, env, h, &c.takers, 2, "recv"); n > 0 {
+	if n := c.wait(L, h, &c.takers, limit, "recv"); n > 0 {
 		return n
 	}
 	L.Push(h.value)
@@ -135,11 +136,18 @@ func channelRecv(L *glua.LState) int {
 func (c *Channel) nextSender() *hand {
 	h := c.senders[0]
 	c.senders = c.senders[1:]
-	h.ok = true
-	if c.w.baton.wake(h.flow.wait, nil) {
+	if h.ok = c.w.baton.wake(h.flow.wait, nil); h.ok {
 		return h
 	}
 	return nil
+}
+
+// channelLimit reads the timeout, before the caller is put into a list: 0 is none.
+func channelLimit(L *glua.LState, n int, fn string) time.Duration {
+	if L.Get(n) == glua.LNil {
+		return 0
+	}
+	return max(seconds(L, n, fn, "timeout"), 1)
 }
 
 // refill moves what waiting senders hold into the room there is.
@@ -152,18 +160,13 @@ func (c *Channel) refill() {
 }
 
 // wait parks until the hand is served or the channel is closed. It returns how many results it pushed for a timeout.
-func (c *Channel) wait(L *glua.LState, env *Env, h *hand, list *[]*hand, timeoutArg int, op string) int {
-	var limit time.Duration
-	if L.Get(timeoutArg) != glua.LNil {
-		limit = max(seconds(L, timeoutArg, "Channel:"+op, "timeout"), 1)
-	}
-	woken := false
-	env.flow.park(env, func() {
+func (c *Channel) wait(L *glua.LState, h *hand, list *[]*hand, limit time.Duration, op string) int {
+	h.flow.park(envOf(L), func() {
 		if limit > 0 {
 			c.w.baton.sleep(h.flow.wait, time.Now().Add(limit))
 		}
 	})
-	woken = h.ok || c.closed
+	woken := h.ok || c.closed
 	if !h.ok {
 		for i, other := range *list {
 			if other == h {
@@ -181,9 +184,6 @@ func (c *Channel) wait(L *glua.LState, env *Env, h *hand, list *[]*hand, timeout
 
 func channelClose(L *glua.LState) int {
 	c := checkChannel(L, "close")
-	if c.closed {
-		return 0
-	}
 	c.closed = true
 	for _, h := range append(c.senders, c.takers...) {
 		c.w.baton.wake(h.flow.wait, nil)

@@ -79,16 +79,16 @@ func (t *thread) resume(env *Env, args []glua.LValue) ([]glua.LValue, *thrown) {
 	if c.flow == nil {
 		c.start(t, env)
 	} else {
-		if c.env.base != env.base || c.env.scope != env.scope || c.env.place != env.place || c.env.run != env.run {
+		if c.env.base != env.base || c.env.scope != env.scope || c.env.place != env.place || c.env.strand != env.strand {
 			c.flow.adopt(c.env, env)
 			c.env = env
 		}
 		c.flow.depth += f.depth
-		env.run.at = c.flow
+		env.strand.at = c.flow
 		c.in <- struct{}{}
 	}
 	<-c.out
-	env.run.at = f
+	env.strand.at = f
 	c.flow.depth -= f.depth
 	if c.prev != nil {
 		c.prev.status.Store(isRunning)
@@ -105,8 +105,8 @@ func (c *coroutine) start(t *thread, env *Env) {
 	t.fn = nil
 	c.flow, c.env = c.w.newFlow(), env
 	c.flow.co, c.flow.depth = c, env.flow.depth
-	c.flow.run.Store(env.run)
-	env.run.at = c.flow
+	c.flow.strand.Store(env.strand)
+	env.strand.at = c.flow
 	c.w.addCoroutine(c)
 	go c.run(c.flow, env, fn)
 }

@@ -13,19 +13,19 @@ import (
 // sockets are made, its fiber. It is itself the context that a blocking function is given. It never changes; a change
 // of surroundings is a new Env.
 type Env struct {
-	base  context.Context
-	done  <-chan struct{}
-	w     *World
-	scope *Scope
-	place any
-	fiber *Fiber
-	run   *run
-	flow  *flow
-	th    *glua.LState // the Lua thread it is the context of; nil in the making
+	base   context.Context
+	done   <-chan struct{}
+	w      *World
+	scope  *Scope
+	place  any
+	fiber  *Fiber
+	strand *strand
+	flow   *flow
+	th     *glua.LState // the Lua thread it is the context of; nil in the making
 }
 
-// A run is one straight line of Lua with all the coroutines in it: a chunk's, a fiber's, a callback's from outside.
-type run struct {
+// A strand is one straight line of Lua with all the coroutines in it: a chunk's, a fiber's, a callback's from outside.
+type strand struct {
 	at          *flow                   // the flow of it that runs or waits; the baton's holder's
 	cancel      context.CancelCauseFunc // nil for a callback: its context is the caller's
 	interrupted atomic.Bool
@@ -33,15 +33,24 @@ type run struct {
 }
 
 // interrupt ends the run; the baton need not be held.
-func (r *run) interrupt() {
-	if r.cancel != nil {
-		r.cancel(context.Canceled)
+func (s *strand) interrupt() {
+	if s.cancel != nil {
+		s.cancel(context.Canceled)
 		return
 	}
-	r.interrupted.Store(true)
+	s.interrupted.Store(true)
 }
 
 var alreadyDone = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// newEnv is the surroundings of a chunk that runs on f.
+func newEnv(ctx context.Context, w *World, f *flow, cancel context.CancelCauseFunc) *Env {
+	e := &Env{base: ctx, done: ctx.Done(), w: w, scope: w.root, place: w.cfg.Place, flow: f}
+	e.strand = &strand{at: f, cancel: cancel}
+	e.fiber = &Fiber{w: w, env: e, strand: e.strand}
+	f.strand.Store(e.strand)
+	return e
+}
 
 type envKey struct{}
 
@@ -49,14 +58,14 @@ func (e *Env) Deadline() (time.Time, bool) { return e.base.Deadline() }
 
 // Done is asked at every instruction of the virtual machine.
 func (e *Env) Done() <-chan struct{} {
-	if e.run.interrupted.Load() {
+	if e.strand.interrupted.Load() {
 		return alreadyDone
 	}
 	return e.done
 }
 
 func (e *Env) Err() error {
-	if e.run.interrupted.Load() {
+	if e.strand.interrupted.Load() {
 		return context.Canceled
 	}
 	return e.base.Err()

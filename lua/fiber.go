@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -13,13 +14,12 @@ type Fiber struct {
 	w       *World
 	id      int
 	env     *Env
-	cancel  context.CancelCauseFunc // nil for a handler's: it ends with its connection
-	flow    *flow
+	strand  *strand
 	done    bool
 	rets    []glua.LValue
 	err     *thrown // how it failed
 	stopped bool    // it ended by cancellation
-	joined  bool    // somebody has seen, or waits for, how it ended
+	joined  bool    // somebody has seen how it ended
 	watch   []*watch
 }
 
@@ -30,46 +30,57 @@ type watch struct{ ended func() }
 func (w *World) spawn(env *Env, fn glua.LValue, args []glua.LValue) *Fiber {
 	f := w.newFlow()
 	ctx, cancel := context.WithCancelCause(env.scope.ctx)
-	fb := &Fiber{w: w, cancel: cancel, flow: f}
 	w.fiberID++
-	fb.id = w.fiberID
+	fb := &Fiber{w: w, id: w.fiberID, strand: &strand{at: f, cancel: cancel}}
 	e := *env
-	e.base, e.done, e.fiber, e.flow = ctx, ctx.Done(), fb, f
+	e.base, e.done, e.fiber, e.flow, e.strand = ctx, ctx.Done(), fb, f, fb.strand
 	fb.env = &e
+	f.strand.Store(fb.strand)
 	w.addFiber(fb)
 	b := &w.baton
 	b.mu.Lock()
 	b.enqueue(f.wait) // its ticket is drawn here, by its maker
 	b.mu.Unlock()
-	go fb.run(fn, args)
+	go fb.live(fn, args)
 	return fb
 }
 
-func (fb *Fiber) run(fn glua.LValue, args []glua.LValue) {
-	<-fb.flow.wait.turn
+func (fb *Fiber) live(fn glua.LValue, args []glua.LValue) {
+	f := fb.env.flow
+	<-f.wait.turn
+	var rets []glua.LValue
+	var err *thrown
 	if fb.env.base.Err() == nil {
-		fb.rets, fb.err = fb.flow.protect(fb.env, fn, args)
+		rets, err = f.protect(fb.env, fn, args)
 	}
-	fb.end()
-	fb.w.baton.pass()
+	fb.end(rets, err)
+	if fb.err != nil && !fb.joined {
+		fb.w.loose(fb)
+	}
+	fb.strand.cancel(nil)
 	fb.w.removeFiber(fb)
+	fb.w.baton.pass()
 }
 
-func (fb *Fiber) end() {
-	if fb.env.base.Err() != nil {
-		fb.stopped, fb.err = true, nil
+// end notes how the fiber ended and tells those who wait for it.
+func (fb *Fiber) end(rets []glua.LValue, err *thrown) {
+	fb.done, fb.rets, fb.err = true, rets, err
+	if fb.env.Err() != nil {
+		fb.stopped, fb.rets, fb.err = true, nil, nil
 	}
-	fb.done = true
-	fb.cancel(nil)
 	for _, wt := range fb.watch {
 		if wt.ended != nil {
+			fb.joined = true
 			wt.ended()
 		}
 	}
 	fb.watch = nil
-	if fb.err != nil && !fb.joined {
-		fb.w.loose(fb)
-	}
+}
+
+// seen notes that somebody has learnt how the fiber ended, or cares no more.
+func (fb *Fiber) seen() {
+	fb.joined = true
+	fb.w.unloose(fb, 0)
 }
 
 // stop cancels the fiber. If it is parked its turn comes in the order of the stops.
@@ -77,16 +88,15 @@ func (fb *Fiber) stop() {
 	if fb.done {
 		return
 	}
-	fb.w.baton.wake(fb.flow.wait, context.Canceled)
-	fb.cancel(context.Canceled)
+	fb.w.baton.wake(fb.strand.at.wait, context.Canceled)
+	fb.strand.cancel(context.Canceled)
 }
 
 // onEnd registers fn for when the fiber ends; it runs at once if it has.
 func (fb *Fiber) onEnd(fn func()) *watch {
-	fb.joined = true
-	fb.w.joined(fb)
 	wt := &watch{ended: fn}
 	if fb.done {
+		fb.seen()
 		fn()
 		return wt
 	}
@@ -97,7 +107,7 @@ func (fb *Fiber) onEnd(fn func()) *watch {
 // await parks the caller until the fiber has ended, the time is over (0: no limit), or the caller is cancelled.
 func (fb *Fiber) await(env *Env, limit time.Duration) error {
 	if fb.done {
-		fb.onEnd(func() {})
+		fb.seen()
 		return nil
 	}
 	f := env.flow
@@ -108,8 +118,8 @@ func (fb *Fiber) await(env *Env, limit time.Duration) error {
 		}
 	})
 	wt.ended = nil
+	fb.watch = slices.DeleteFunc(fb.watch, func(o *watch) bool { return o == wt })
 	if err == nil && !fb.done {
-		fb.joined = false
 		return &Fault{Code: "ETIMEDOUT", Op: "join", Message: fmt.Sprintf("fiber %d is still running", fb.id)}
 	}
 	return err

@@ -130,7 +130,10 @@ func fiberCurrent(L *glua.LState) int {
 	env := envOf(L)
 	fb := env.fiber
 	if fb == nil { // a handler: it ends with its connection
-		fb = &Fiber{w: env.w, env: env, flow: env.flow}
+		if env.strand.handler == nil {
+			env.strand.handler = &Fiber{w: env.w, env: env, strand: env.strand}
+		}
+		fb = env.strand.handler
 	}
 	env.w.pushAny(L, fb)
 	return 1
@@ -152,7 +155,7 @@ func fiberJoin(L *glua.LState) int {
 	if L.Get(2) != glua.LNil {
 		limit = max(seconds(L, 2, "Fiber:join", "timeout"), 1)
 	}
-	if fb == env.fiber && !fb.done {
+	if fb.strand == env.strand && !fb.done {
 		L.RaiseError("Fiber:join: a fiber cannot wait for itself")
 	}
 	if err := fb.await(env, limit); err != nil {
@@ -163,15 +166,14 @@ func fiberJoin(L *glua.LState) int {
 }
 
 func fiberCancel(L *glua.LState) int {
-	fb, env := checkFiber(L, "cancel"), envOf(L)
-	if fb.cancel == nil {
+	fb := checkFiber(L, "cancel")
+	if fb.strand.cancel == nil {
 		L.RaiseError("Fiber:cancel: this is a server's handler; close its connection instead")
 	}
 	fb.stop()
-	if fb == env.fiber {
-		stopIfDone(L)
-	}
-	return 0
+	stopIfDone(L)
+	L.Push(glua.LTrue)
+	return 1
 }
 
 // gather reads a list of functions and Fibers and starts the functions.
@@ -185,7 +187,7 @@ func gather(L *glua.LState, fn string) []*Fiber {
 	for i := 1; i <= n; i++ {
 		v := list.RawGetInt(i)
 		if ud, ok := v.(*glua.LUserData); ok {
-			if fb, ok := ud.Value.(*Fiber); ok && fb != env.fiber {
+			if fb, ok := ud.Value.(*Fiber); ok && fb.strand != env.strand {
 				continue
 			}
 		}
@@ -209,12 +211,13 @@ func gather(L *glua.LState, fn string) []*Fiber {
 func fiberAll(L *glua.LState) int {
 	fibers, env := gather(L, "fiber.all"), envOf(L)
 	failed := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err != nil || fb.stopped }, len(fibers))
-	if failed >= 0 {
+	if failed >= 0 || env.Err() != nil {
 		cancelRest(env, fibers)
-		stopIfDone(L)
-		return fibers[failed].outcome(L)
 	}
 	stopIfDone(L)
+	if failed >= 0 {
+		return fibers[failed].outcome(L)
+	}
 	res := L.CreateTable(len(fibers), 0)
 	for i, fb := range fibers {
 		if len(fb.rets) > 0 {
@@ -268,12 +271,12 @@ func waitFor(env *Env, fibers []*Fiber, enough func(*Fiber) bool, left int) int 
 // cancelRest cancels those that still run and waits until they have ended.
 func cancelRest(env *Env, fibers []*Fiber) {
 	for _, fb := range fibers {
-		fb.joined = true
-		if fb != env.fiber && fb.cancel != nil {
+		fb.seen()
+		if fb.strand.cancel != nil {
 			fb.stop()
 		}
 	}
-	if env.base.Err() != nil {
+	if env.Err() != nil {
 		return
 	}
 	waitFor(env, fibers, func(*Fiber) bool { return false }, len(fibers))
@@ -292,11 +295,14 @@ func fiberTimeout(L *glua.LState) int {
 		return push(L, rets)
 	}
 	stopIfDone(L)
-	if ctx.Err() != nil {
+	switch ctx.Err() {
+	case nil:
+		panic(err)
+	case context.DeadlineExceeded:
 		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "fiber.timeout", Message: "not done within " + d.String()})
 	}
-	panic(err)
-	return 0
+	// A coroutine began it in a run that is over, and another run has resumed it since.
+	return pushFault(L, &Fault{Code: "ECANCELED", Op: "fiber.timeout", Message: "cancelled"})
 }
 
 func withClose(L *glua.LState) int {
@@ -310,6 +316,7 @@ func withClose(L *glua.LState) int {
 	}
 	rets, err := env.flow.protect(env, fn, []glua.LValue{x})
 	// The closing must happen though the run be cancelled: it gets surroundings of its own, of one second.
+	env = envOf(L)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.base), time.Second)
 	defer cancel()
 	_, cerr := env.flow.protect(env.Under(ctx), closer, []glua.LValue{x})

@@ -23,9 +23,9 @@ type flow struct {
 	co      *coroutine // the coroutine this flow is, or nil
 	depth   int        // nested threads, those of the resumers included
 	threads []*glua.LState
-	dead    atomic.Bool  // killed: its goroutine unwinds without the baton and touches nothing
-	inGo    atomic.Int32 // 1: in a Go function, without the baton; 2: in a callback of that function
-	run     atomic.Pointer[run]
+	dead    atomic.Bool            // killed: its goroutine unwinds without the baton and touches nothing
+	inGo    atomic.Int32           // 1: in a Go function, without the baton; 2: in a callback of that function
+	strand  atomic.Pointer[strand] // of the last one that ran it; for Interrupt
 }
 
 const (
@@ -81,6 +81,32 @@ func (f *flow) outerLine() string {
 	return ""
 }
 
+// lineAt is the line of the function so many levels above the running one, or "" if that is not one of Lua's. The Go
+// function that called into a thread is a level too: it is the innermost of the thread outside.
+func (f *flow) lineAt(level int) string {
+	for i := len(f.threads) - 1; i >= 0; i-- {
+		L, n := f.threads[i], 0
+		for ; ; n++ {
+			dbg, ok := L.GetStack(n)
+			if !ok {
+				break
+			}
+			if n == level {
+				return lineOf(L, dbg)
+			}
+		}
+		level -= n
+	}
+	return ""
+}
+
+func lineOf(L *glua.LState, dbg *glua.Debug) string {
+	if _, err := L.GetInfo("Sl", dbg, glua.LNil); err != nil || dbg.CurrentLine <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", dbg.Source, dbg.CurrentLine)
+}
+
 // line is the innermost line of Lua, "file:line", or "".
 func line(L *glua.LState) string {
 	for level := 0; level < 16; level++ {
@@ -88,8 +114,8 @@ func line(L *glua.LState) string {
 		if !ok {
 			return ""
 		}
-		if _, err := L.GetInfo("Sl", dbg, glua.LNil); err == nil && dbg.What != "G" {
-			return fmt.Sprintf("%s:%d", dbg.Source, dbg.CurrentLine)
+		if s := lineOf(L, dbg); s != "" {
+			return s
 		}
 	}
 	return ""
@@ -194,14 +220,14 @@ func at(line string) string {
 // adopt gives the threads of a coroutine's flow the surroundings of whoever resumes it now. Threads with surroundings
 // of their own (fiber.timeout inside the coroutine) keep them.
 func (f *flow) adopt(old, env *Env) {
-	f.run.Store(env.run)
+	f.strand.Store(env.strand)
 	for _, th := range f.threads {
 		e := envOf(th)
 		n := *env
 		n.flow, n.th = f, th
 		if e.base != old.base || e.scope != old.scope {
 			n = *e
-			n.run, n.fiber = env.run, env.fiber
+			n.strand, n.fiber = env.strand, env.fiber
 		}
 		th.SetContext(&n)
 	}

@@ -79,24 +79,31 @@ func directive(L *glua.LState, fn, flags string, verb byte, arg int) string {
 		return 0
 	}
 	switch verb {
-	case 'd', 'i', 'u':
+	case 'd', 'i':
 		n := number()
 		if math.IsNaN(n) || math.IsInf(n, 0) {
-			return formatNumber(n)
+			return pad(flags, formatNumber(n))
 		}
 		return fmt.Sprintf("%"+flags+"d", int64(n))
 	case 'c':
-		return string([]byte{byte(number())})
-	case 'x', 'X', 'o':
-		n := number()
-		if n < 0 {
-			return fmt.Sprintf("%"+flags+string(verb), uint64(int64(n)))
+		return pad(flags, string([]byte{byte(number())}))
+	case 'u', 'x', 'X', 'o':
+		n, v := number(), verb
+		if v == 'u' {
+			v = 'd'
 		}
-		return fmt.Sprintf("%"+flags+string(verb), uint64(n))
+		u := uint64(n)
+		if n < 0 {
+			u = uint64(int64(n))
+		}
+		if u == 0 {
+			flags = strings.ReplaceAll(flags, "#", "") // C writes no 0x before 0
+		}
+		return fmt.Sprintf("%"+strings.Trim(flags, "+ ")+string(v), u)
 	case 'e', 'E', 'f', 'F', 'g', 'G':
 		n := number()
 		if math.IsNaN(n) || math.IsInf(n, 0) {
-			return formatNumber(n)
+			return pad(flags, formatNumber(n))
 		}
 		if (verb == 'g' || verb == 'G') && !strings.Contains(flags, ".") {
 			flags += ".6"
@@ -105,10 +112,27 @@ func directive(L *glua.LState, fn, flags string, verb byte, arg int) string {
 	case 'q':
 		return quoteLua(textArg(L, arg, fn, "value"))
 	case 's':
-		return fmt.Sprintf("%"+flags+"s", toText(L, L.Get(arg)))
+		s := toText(L, L.Get(arg))
+		if _, precision, ok := strings.Cut(flags, "."); ok {
+			n, _ := strconv.Atoi(precision)
+			s = s[:min(n, len(s))]
+		}
+		return pad(flags, s)
 	}
 	L.RaiseError("%s: argument 1 (format): unknown directive %%%s%c", fn, flags, verb)
 	return ""
+}
+
+// pad makes a text as wide as the flags say, counted in bytes as C does.
+func pad(flags, s string) string {
+	width, _, _ := strings.Cut(strings.TrimLeft(flags, "-+ #0"), ".")
+	n, _ := strconv.Atoi(width)
+	fill := strings.Repeat(" ", max(n-len(s), 0))
+	left, _, _ := strings.Cut(flags, ".")
+	if strings.Contains(left, "-") {
+		return s + fill
+	}
+	return fill + s
 }
 
 // quoteLua writes a string so that Lua reads it back.
@@ -117,11 +141,9 @@ func quoteLua(s string) string {
 	b.WriteByte('"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
-		case '"', '\\':
+		case '"', '\\', '\n': // a newline after a backslash, as C Lua writes it
 			b.WriteByte('\\')
 			b.WriteByte(c)
-		case '\n':
-			b.WriteString("\\n")
 		case '\r':
 			b.WriteString("\\r")
 		case 0:

@@ -52,16 +52,21 @@ func TestHostile(t *testing.T) {
 		`error()`, `error(nil)`, `error({})`, `error(error)`,
 	} {
 		t.Run("", func(t *testing.T) {
-			w, _ := newWorld(t)
-			start := time.Now()
-			_, err := runWithin(w, src, deadline)
-			if d := time.Since(start); d > deadline+slack {
-				t.Errorf("%.80s: ended after %v (%v)", src, d, err)
-			}
-			start = time.Now()
-			w.Close()
-			if d := time.Since(start); d > time.Second {
-				t.Errorf("%.80s: closing took %v", src, d)
+			// A machine with other things to do may hold up one try; what cannot be interrupted is late each time.
+			for try := 1; ; try++ {
+				w, _ := newWorld(t)
+				start := time.Now()
+				_, err := runWithin(w, src, deadline)
+				ended := time.Since(start)
+				start = time.Now()
+				w.Close()
+				closed := time.Since(start)
+				if ended <= deadline+slack && closed <= time.Second {
+					return
+				}
+				if try == 3 {
+					t.Fatalf("%.80s: ended after %v (%v); closing took %v", src, ended, err, closed)
+				}
 			}
 		})
 	}
@@ -77,6 +82,6 @@ print(string.dump, os.setenv, getmetatable(""), string.gfind)
 print(pcall(setmetatable, "x", {}))
 print(getmetatable(fiber.current()), pcall(setmetatable, fiber.current(), {}))`,
 		`nil	nil	string	nil
-false	 cannot change a protected metatable
-Fiber	false	 cannot change a protected metatable`)
+false	cannot change a protected metatable
+Fiber	false	cannot change a protected metatable`)
 }

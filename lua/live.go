@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -51,38 +52,41 @@ func (w *World) returnFlow(f *flow) { w.flows.Put(f) }
 // looseGrace is how long a failed fiber waits for somebody to join it before its error is printed.
 const looseGrace = 250 * time.Millisecond
 
-// loose notes a fiber that failed with nobody waiting for it.
-func (w *World) loose(fb *Fiber) {
-	w.mu.Lock()
-	w.unjoined = append(w.unjoined, fb)
-	w.mu.Unlock()
-	timer := time.AfterFunc(looseGrace, func() {
-		if w.joined(fb) {
-			w.reportLoose(fb)
-		}
-	})
-	w.root.Own("error of a fiber", func() { timer.Stop() })
+// A looseEnd is the error of a fiber that nobody has joined yet. Its text is made at once, with the baton: the error may
+// be a table.
+type looseEnd struct {
+	fb    *Fiber
+	text  string
+	timer *time.Timer
 }
 
-// joined takes a fiber off the list of those nobody joined; it says whether it was there.
-func (w *World) joined(fb *Fiber) bool {
+// loose notes a fiber that failed with nobody waiting for it. The baton is held.
+func (w *World) loose(fb *Fiber) {
+	end := &looseEnd{fb: fb, text: fmt.Sprintf("fiber %d: %s\n", fb.id, show1(w.scriptError(fb.err)))}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, other := range w.unjoined {
-		if other == fb {
-			w.unjoined = append(w.unjoined[:i], w.unjoined[i+1:]...)
+	w.unjoined = append(w.unjoined, end)
+	end.timer = time.AfterFunc(looseGrace, func() {
+		if w.unloose(fb, 1) {
+			w.errout.write(end.text)
+		}
+	})
+}
+
+// unloose takes a fiber off the list of those nobody joined and counts so many failures for it. It says whether it was
+// there.
+func (w *World) unloose(fb *Fiber, failures int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, end := range w.unjoined {
+		if end.fb == fb {
+			w.failures += failures
+			end.timer.Stop()
+			w.unjoined = slices.Delete(w.unjoined, i, i+1)
 			return true
 		}
 	}
 	return false
-}
-
-func (w *World) reportLoose(fb *Fiber) {
-	w.mu.Lock()
-	w.failures++
-	report := w.cfg.Stderr
-	w.mu.Unlock()
-	fmt.Fprintf(report, "fiber %d: %s\n", fb.id, show1(w.scriptError(fb.err)))
 }
 
 // Go runs f on a goroutine of its own; a panic becomes an error for report, with the name of who started it.

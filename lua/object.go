@@ -92,6 +92,10 @@ func (w *World) object(t *typeInfo, x any) glua.LValue {
 	mt := w.meta(t)
 	ud := &glua.LUserData{Value: x, Metatable: mt}
 	if t.identity() {
+		if len(w.objects) >= w.sweepAt {
+			w.sweepObjects()
+			w.sweepAt = 2*len(w.objects) + 64
+		}
 		w.objects[x] = weak.Make(ud)
 		runtime.AddCleanup(ud, w.forgetObject, x)
 	}

@@ -332,7 +332,10 @@ func (m *matcher) backReference(s int, c byte) int {
 	if l < 0 || l >= m.level || m.capture[l].len == captureOpen {
 		m.fail("invalid capture index")
 	}
-	text := m.src[m.capture[l].start : m.capture[l].start+max(m.capture[l].len, 0)]
+	if m.capture[l].len == capturePosition {
+		return -1
+	}
+	text := m.src[m.capture[l].start : m.capture[l].start+m.capture[l].len]
 	if len(m.src)-s >= len(text) && m.src[s:s+len(text)] == text {
 		return s + len(text)
 	}

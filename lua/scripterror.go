@@ -54,7 +54,7 @@ func (w *World) leave(L *glua.LState, e *ExitError) {
 	env := envOf(L)
 	w.exit(e)
 	select {
-	case <-env.done:
+	case <-env.Done():
 	case <-time.After(100 * time.Millisecond):
 	}
 	stopIfDone(L)
@@ -105,11 +105,12 @@ func (w *World) scriptError(t *thrown) *ScriptError {
 	return e
 }
 
+var indexPattern = regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '([^']*)'`)
+
 // plainer says some of gopher-lua's messages as C Lua does.
 func plainer(m string) string {
 	m = strings.ReplaceAll(m, "attempt to call a non-function object", "attempt to call a value that is not a function")
-	m = strings.ReplaceAll(m, "attempt to index a non-table object", "attempt to index a value that is not a table: ")
-	return m
+	return indexPattern.ReplaceAllString(m, "attempt to index a $1 value (field '$2')")
 }
 
 func show1(e *ScriptError) string { return show.Escape(e.Error()) }

@@ -51,7 +51,6 @@ func textArg(L *glua.LState, n int, fn, param string) string {
 // megabytes in one uninterruptible step.
 type builder struct {
 	L    *glua.LState
-	env  *Env
 	fn   string
 	full [][]byte // pieces of chunkSize
 	buf  []byte
@@ -59,7 +58,7 @@ type builder struct {
 	due  int
 }
 
-func newBuilder(L *glua.LState, fn string) *builder { return &builder{L: L, env: envOf(L), fn: fn} }
+func newBuilder(L *glua.LState, fn string) *builder { return &builder{L: L, fn: fn} }
 
 func (b *builder) add(s string) {
 	if b.size+len(s) > maxString {
@@ -131,10 +130,10 @@ func strRep(L *glua.LState) int {
 
 // newMatcher prepares a matcher whose work the run's context can end.
 func newMatcher(L *glua.LState, src, pat string) *matcher {
-	env := envOf(L)
 	return &matcher{src: src, pat: pat, stop: func() error {
+		env := envOf(L)
 		select {
-		case <-env.done:
+		case <-env.Done():
 			return env.Err()
 		default:
 			return nil
@@ -196,10 +195,7 @@ func find(L *glua.LState, fn string, positions bool) int {
 	} else if init == 0 {
 		init = 1
 	}
-	if init > len(s)+1 {
-		L.Push(glua.LNil)
-		return 1
-	}
+	init = min(init, len(s)+1)
 	if positions && (glua.LVAsBool(L.Get(4)) || !strings.ContainsAny(pat, "^$*+?.([%-")) {
 		i := strings.Index(s[init-1:], pat)
 		if i < 0 {
@@ -303,7 +299,7 @@ func (m *matcher) replace(L *glua.LState, b *builder, repl glua.LValue, start, e
 	var v glua.LValue
 	switch r := repl.(type) {
 	case glua.LString, glua.LNumber:
-		m.template(L, b, r.String(), start, end)
+		m.template(L, b, Value{r}.String(), start, end)
 		return
 	case *glua.LTable:
 		v = L.GetTable(r, m.value(L, b.fn, 0, start, end))

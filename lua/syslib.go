@@ -2,7 +2,6 @@ package lua
 
 import (
 	"context"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -37,10 +36,7 @@ func (w *World) openSystem() {
 		return 1
 	})
 	ioMod.RawSetString("stdout", w.stream("stdout", w.out.write))
-	ioMod.RawSetString("stderr", w.stream("stderr", func(s string) error {
-		_, err := io.WriteString(w.cfg.Stderr, s)
-		return err
-	}))
+	ioMod.RawSetString("stderr", w.stream("stderr", w.errout.write))
 	if w.cfg.Confine {
 		w.confine(osMod, ioMod)
 	}

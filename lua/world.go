@@ -31,17 +31,19 @@ type Config struct {
 // A World is one Lua world: globals, a baton, sleepers, a root scope. Its methods may be called from any goroutine
 // unless they say that they keep the baton.
 type World struct {
-	cfg   Config
-	baton baton
-	seed  *glua.LState // the thread all others are made from; it never runs and has no context
-	root  *Scope
-	out   *output
+	cfg    Config
+	baton  baton
+	seed   *glua.LState // the thread all others are made from; it never runs and has no context
+	root   *Scope
+	out    *output
+	errout *output
 
 	// These belong to the holder of the baton.
 	idle    []*glua.LState
 	types   map[reflect.Type]*typeInfo
 	bounds  map[*glua.LFunction]*bound
 	objects map[any]weak.Pointer[glua.LUserData]
+	sweepAt int // how many objects there are when it is time to sweep
 	fiberID int
 	loader  loader
 
@@ -52,7 +54,7 @@ type World struct {
 	states     map[reflect.Type]any
 	fibers     map[*Fiber]struct{}
 	coroutines map[*coroutine]struct{}
-	unjoined   []*Fiber
+	unjoined   []*looseEnd
 	failures   int
 	exited     *ExitError
 	runs       sync.WaitGroup
@@ -76,7 +78,7 @@ func New(cfg Config) (*World, error) {
 	if w.cfg.Stderr == nil {
 		w.cfg.Stderr = os.Stderr
 	}
-	w.out = &output{w: w.cfg.Stdout}
+	w.out, w.errout = &output{w: w.cfg.Stdout}, &output{w: w.cfg.Stderr}
 	w.seed = glua.NewState(glua.Options{
 		SkipOpenLibs: true, MinimizeStackMemory: true, CallStackSize: callStackSize,
 		RegistrySize: registrySize, RegistryMaxSize: registryMaxSize, RegistryGrowStep: 512,
@@ -156,14 +158,13 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	w.runs.Add(1)
 	defer w.runs.Done()
-	run, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.root.ctx, func() { cancel(context.Cause(w.root.ctx)) })()
 	f := w.newFlow()
-	env := &Env{base: run, done: run.Done(), w: w, scope: w.root, place: w.cfg.Place, flow: f}
-	env.fiber = &Fiber{w: w, env: env, flow: f, cancel: cancel}
+	env := newEnv(ctx, w, f, cancel)
 	if !w.baton.takeUntil(f.wait, env.done) {
-		return nil, w.whyEnded(context.Cause(run))
+		return nil, w.whyEnded(context.Cause(ctx))
 	}
 	defer w.baton.pass()
 	w.sweepObjects()
@@ -173,9 +174,9 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 		in[i] = w.toLua(a)
 	}
 	rets, thrown := f.protect(env, fn, in)
-	env.fiber.done = true
-	if err := run.Err(); err != nil || thrown != nil && w.Exited() != nil {
-		return nil, w.whyEnded(context.Cause(run))
+	env.fiber.end(rets, thrown)
+	if ctx.Err() != nil || thrown != nil && w.Exited() != nil {
+		return nil, w.whyEnded(context.Cause(ctx))
 	}
 	if thrown != nil {
 		return nil, w.scriptError(thrown)
@@ -206,12 +207,8 @@ func (w *World) Interrupt() {
 	if f == nil {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for fb := range w.fibers {
-		if fb.flow == f {
-			fb.cancel(context.Canceled)
-		}
+	if s := f.strand.Load(); s != nil {
+		s.interrupt()
 	}
 }
 
@@ -230,12 +227,14 @@ func (w *World) Close() {
 	}
 	loose := w.unjoined
 	w.unjoined = nil
+	w.failures += len(loose)
 	w.mu.Unlock()
 	for _, c := range cos {
 		c.kill()
 	}
-	for _, fb := range loose {
-		w.reportLoose(fb)
+	for _, end := range loose {
+		end.timer.Stop()
+		w.errout.write(end.text)
 	}
 	w.baton.mu.Lock()
 	if w.baton.timers.alarm != nil {

@@ -74,7 +74,11 @@ func (a *app) sources() ([]source, error) {
 	c := a.command
 	var runs []source
 	for i, code := range c.code {
-		runs = append(runs, source{fmt.Sprintf("-e[%d]", i+1), code, true})
+		name := "-e"
+		if i > 0 {
+			name = fmt.Sprintf("-e[%d]", i+1)
+		}
+		runs = append(runs, source{name, code, true})
 	}
 	switch {
 	case c.file == "-", !c.explicit && !c.stay && !isTerminal(a.in):

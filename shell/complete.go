@@ -190,7 +190,8 @@ func (k worldKnowledge) names(path []string) []lua.Name {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer := make(chan []lua.Name, 1)
-	go func() { answer <- k.world.Names(path...) }()
+	// A field of an object is read by its plugin, which may panic.
+	lua.Go("completion", func(error) { answer <- nil }, func() { answer <- k.world.Names(path...) })
 	select {
 	case names := <-answer:
 		return names

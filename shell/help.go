@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/lua/show"
 )
 
 // A helper is the function help: a module of the shell's own, which explains all modules, itself included.
@@ -30,31 +31,28 @@ func (h *helper) module() lua.Module {
 	}}}
 }
 
-func (h *helper) help(env *lua.Env, what lua.Value) error {
-	page, err := h.page(env.World(), what)
-	if err == nil {
-		_, err = io.WriteString(h.out, page)
-	}
-	return err
+func (h *helper) help(env *lua.Env, what lua.Value) {
+	io.WriteString(h.out, h.page(env.World(), what))
 }
 
-func (h *helper) page(w *lua.World, what lua.Value) (string, error) {
+// page answers what is asked; not to know a name is an answer, too.
+func (h *helper) page(w *lua.World, what lua.Value) string {
 	if what.IsNil() {
-		return frontPage(h.index), nil
+		return frontPage(h.index)
 	}
 	path, isText := what.Text()
 	if !isText {
 		path = w.DeclHeld(what)
 	}
 	if e := h.index.Find(path); e != nil && path != "" {
-		return helpPage(e), nil
+		return helpPage(e)
 	}
 	if !isText {
 		return fmt.Sprintf("A %s that nsh has no page for: made by a script, or Lua's own\n"+
-			"(www.lua.org/manual/5.1). help() lists what there is.\n", what.TypeName()), nil
+			"(www.lua.org/manual/5.1). help() lists what there is.\n", what.TypeName())
 	}
 	if near := h.index.Meant(path); near != "" {
-		return "", lua.Misusef("", "no page for '%s', did you mean '%s'?", path, near)
+		return fmt.Sprintf("No page for '%s', did you mean '%s'?\n", show.Escape(path), near)
 	}
-	return "", lua.Misusef("", "no page for '%s'; help() lists what there is", path)
+	return fmt.Sprintf("No page for '%s'. help() lists what there is.\n", show.Escape(path))
 }

@@ -53,7 +53,7 @@ type plainLine struct {
 func newPlainEditor(in io.Reader, out io.Writer, ask bool) *plainEditor {
 	return &plainEditor{
 		in: bufio.NewReader(in), out: out, ask: ask,
-		gone: make(chan struct{}), stop: make(chan struct{}), line: make(chan plainLine),
+		gone: make(chan struct{}), stop: make(chan struct{}, 1), line: make(chan plainLine),
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *plainEditor) read() {
 	}
 }
 
-// Interrupt is Ctrl-C: it ends the ReadLine that waits, if one does.
+// Interrupt is Ctrl-C: it ends the ReadLine that waits, or is about to.
 func (p *plainEditor) Interrupt() {
 	select {
 	case p.stop <- struct{}{}:

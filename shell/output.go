@@ -19,6 +19,7 @@ type aboveWriter struct {
 	room    *sync.Cond
 	editing bool
 	waiting []byte
+	half    bool // what was written last has not ended its line
 }
 
 func newAboveWriter(to io.Writer, wake func()) *aboveWriter {
@@ -34,7 +35,7 @@ func (w *aboveWriter) Write(p []byte) (int, error) {
 		w.room.Wait()
 	}
 	if !w.editing {
-		return w.to.Write(p)
+		return w.write(p)
 	}
 	w.waiting = append(w.waiting, p...)
 	if bytes.IndexByte(p, '\n') >= 0 {
@@ -43,11 +44,31 @@ func (w *aboveWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// begin says that a line is being edited from now on.
+func (w *aboveWriter) write(p []byte) (int, error) {
+	if len(p) > 0 {
+		w.half = p[len(p)-1] != '\n'
+	}
+	return w.to.Write(p)
+}
+
+// freshLine ends a line that was begun.
+func (w *aboveWriter) freshLine() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.half && !w.editing {
+		w.write([]byte("\n"))
+	}
+}
+
+// begin says that a line is being edited from now on. It begins on a line of its own: readline clears the one that the
+// cursor is in.
 func (w *aboveWriter) begin() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.half {
+		w.write([]byte("\n"))
+	}
 	w.editing = true
-	w.mu.Unlock()
 }
 
 // end writes what is left; the terminal belongs to whoever prints again.
@@ -56,7 +77,7 @@ func (w *aboveWriter) end() {
 	defer w.mu.Unlock()
 	w.editing = false
 	if len(w.waiting) > 0 {
-		w.to.Write(w.waiting)
+		w.write(w.waiting)
 		w.waiting = nil
 	}
 	w.room.Broadcast()

@@ -96,6 +96,8 @@ func TestPrompt(t *testing.T) {
 		{"\x1b[200~for i = 1, 2 do\r\n\tprint(i * 7)\r\nend\x1b[201~", "\r\n7\r\n14\r\n"},
 		{"if x then\x03'af' .. 'ter'", "after"},
 		{"demo.st\t{mo\t'ep\t}", "\r\nepoll\r\n"},
+		{"io.write('no end')", "no end\r\ntrue\r\n"},
+		{"x = io.write('no end')", "no end\r\n"},
 		{"help('demo.start')", "Starts nothing."},
 		{"\x1b[3~\x1b[3~'still here'", "\r\nstill here\r\n"},
 	} {
@@ -164,44 +166,6 @@ func TestPromptEndsByAFiber(t *testing.T) {
 	r.ends(6)
 }
 
-func TestPromptSignals(t *testing.T) {
-	for _, while := range []string{"editing", "running"} {
-		for s, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-			r := startPrompt(t, nil)
-			r.sees(firstPrompt)
-			if while == "running" {
-				r.types("print('g' .. 'o') demo.wait()\r")
-				r.sees("go\r\n")
-			} else {
-				r.types("half")
-				r.sees("half")
-			}
-			r.cmd.Process.Signal(s)
-			r.ends(code)
-		}
-	}
-}
-
-func TestPromptTerminalCloses(t *testing.T) {
-	marker := filepath.Join(t.TempDir(), "marker")
-	r := startPrompt(t, func(cmd *exec.Cmd) {
-		// Without a controlling terminal there is no SIGHUP: only the end of the terminal itself.
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	})
-	r.sees(firstPrompt)
-	r.types("io.open('" + marker + "', 'w')")
-	r.sees("'w')")
-	r.ptmx.Close()
-	select {
-	case <-r.ended:
-	case <-time.After(10 * time.Second):
-		t.Fatal("it does not end")
-	}
-	if _, err := os.Stat(marker); err == nil {
-		t.Error("a line that was never entered has run")
-	}
-}
-
 func TestPromptKeepsHistory(t *testing.T) {
 	state := t.TempDir()
 	keep := func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+state) }
@@ -234,7 +198,7 @@ func TestPromptWithoutHome(t *testing.T) {
 	r.sees(firstPrompt)
 	r.types("\x04")
 	r.ends(0)
-	if n := strings.Count(r.seen.String(), "history is"); n != 1 {
+	if n := strings.Count(r.all(), "history is"); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
 }
@@ -256,7 +220,7 @@ func TestDumbTerminal(t *testing.T) {
 	r.sees(firstPrompt)
 	r.types("\x04")
 	r.ends(0)
-	if all := r.seen.String(); strings.Contains(all, "\x1b") {
+	if all := r.all(); strings.Contains(all, "\x1b") {
 		t.Errorf("escape sequences: %q", all)
 	}
 }

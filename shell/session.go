@@ -99,8 +99,11 @@ func (s *session) printAll(ctx context.Context, values []lua.Value) error {
 		return nil
 	}
 	var text string
-	if !s.held(ctx, func() { text = s.layOut(values) }) {
-		return ctx.Err()
+	if err := s.held(ctx, func() { text = s.layOut(values) }); err != nil {
+		return err
+	}
+	if w, ok := s.out.(interface{ freshLine() }); ok {
+		w.freshLine() // what was called may have printed something of its own
 	}
 	if _, err := io.WriteString(s.out, text+"\n"); err != nil {
 		return &lua.ExitError{Code: exitFailed}
@@ -132,19 +135,19 @@ func (s *session) layOut(values []lua.Value) string {
 }
 
 // held does something that needs the baton. If a fiber that computes for ever holds it, Ctrl-C ends that fiber.
-func (s *session) held(ctx context.Context, f func()) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+func (s *session) held(ctx context.Context, f func()) error {
+	done := make(chan error, 1)
+	lua.Go("print", func(err error) { done <- err }, func() {
 		f()
-	}()
+		done <- nil
+	})
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		s.world.Interrupt()
 		<-done
-		return false
+		return ctx.Err()
 	}
 }
 

@@ -136,8 +136,14 @@ func serveShort(m engines.Model) error {
 		return err
 	}
 	defer s.Stop()
-	// One client, so that whatever the server opens in order to begin has been opened.
-	if err := served(context.Background(), s.Addr().String()); err != nil {
+	// One client, so that whatever the server opens in order to begin has been opened, and closed.
+	ctx := context.Background()
+	if err := served(ctx, s.Addr().String()); err != nil {
+		return err
+	}
+	if err := until(ctx, RowLimit, "the first client to go", func() (string, bool) {
+		return "it", s.Stats().Closed == 1
+	}); err != nil {
 		return err
 	}
 	var limit unix.Rlimit

@@ -61,72 +61,56 @@ func TestFaults(t *testing.T) {
 	join := slices.Concat[[]byte]
 	for _, c := range []struct {
 		name  string
-		give  func(s *scripted) func(dump, i int) ([]byte, bool, error)
+		give  func(s *scripted, dump, i int) ([]byte, bool, error)
 		ports []uint16
 		whole bool
 		asked int
 		err   error
 	}{
-		{"interrupted once", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				flags := uint16(0)
-				if dump == 1 {
-					flags = intr
-				}
-				return join(row(s.seq, 0, uint32(dump), 1), row(s.seq, 0, 9, 2), done(s.seq, flags, 0)), true, nil
+		{"interrupted once", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			flags := uint16(0)
+			if dump == 1 {
+				flags = intr
 			}
+			return join(row(s.seq, 0, uint32(dump), 1), row(s.seq, 0, 9, 2), done(s.seq, flags, 0)), true, nil
 		}, []uint16{2, 9}, true, 2, nil},
-		{"interrupted always", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				return join(row(s.seq, intr, uint32(dump), 1), done(s.seq, 0, 0)), true, nil
-			}
+		{"interrupted always", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			return join(row(s.seq, intr, uint32(dump), 1), done(s.seq, 0, 0)), true, nil
 		}, []uint16{5}, false, 5, nil},
-		{"a piece lost", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				if dump == 1 && i == 0 {
-					return nil, false, nil // ENOBUFS
-				}
-				return join(row(s.seq, 0, uint32(dump), 1), done(s.seq, 0, 0)), true, nil
+		{"a piece lost", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			if dump == 1 && i == 0 {
+				return nil, false, nil // ENOBUFS
 			}
+			return join(row(s.seq, 0, uint32(dump), 1), done(s.seq, 0, 0)), true, nil
 		}, []uint16{2}, true, 2, nil},
-		{"a cut message", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				r := row(s.seq, 0, uint32(dump), 1)
-				if dump == 1 && i == 0 {
-					return r[:len(r)-1], true, nil
-				}
-				return join(r, done(s.seq, 0, 0)), true, nil
+		{"a cut message", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			r := row(s.seq, 0, uint32(dump), 1)
+			if dump == 1 && i == 0 {
+				return r[:len(r)-1], true, nil
 			}
+			return join(r, done(s.seq, 0, 0)), true, nil
 		}, []uint16{2}, true, 2, nil},
-		{"met twice", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				if i == 0 {
-					return join(row(s.seq, 0, 7, 1), row(s.seq, 0, 8, 2), row(s.seq, 0, 7, 1)), true, nil
-				}
-				return join(row(s.seq, 0, 8, 2), row(s.seq, 0, 9, 3), done(s.seq, 0, 0)), true, nil
+		{"met twice", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			if i == 0 {
+				return join(row(s.seq, 0, 7, 1), row(s.seq, 0, 8, 2), row(s.seq, 0, 7, 1)), true, nil
 			}
+			return join(row(s.seq, 0, 8, 2), row(s.seq, 0, 9, 3), done(s.seq, 0, 0)), true, nil
 		}, []uint16{7, 8, 9}, true, 1, nil},
-		{"an earlier dump's rows", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				return join(row(s.seq-1, 0, 7, 1), done(s.seq-1, 0, 0), row(s.seq, 0, 8, 2), done(s.seq, 0, 0)), true, nil
-			}
+		{"an earlier dump's rows", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			return join(row(s.seq-1, 0, 7, 1), done(s.seq-1, 0, 0), row(s.seq, 0, 8, 2), done(s.seq, 0, 0)), true, nil
 		}, []uint16{8}, true, 1, nil},
-		{"refused", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				b := appendHeader(nil, unix.NLMSG_ERROR, 0, s.seq, 4)
-				no := -int32(unix.EACCES)
-				return native.AppendUint32(b, uint32(no)), true, nil
-			}
+		{"refused", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			b := appendHeader(nil, unix.NLMSG_ERROR, 0, s.seq, 4)
+			no := -int32(unix.EACCES)
+			return native.AppendUint32(b, uint32(no)), true, nil
 		}, nil, false, 1, unix.EACCES},
-		{"done with an error", func(s *scripted) func(dump, i int) ([]byte, bool, error) {
-			return func(dump, i int) ([]byte, bool, error) {
-				return done(s.seq, 0, -int32(unix.ENOENT)), true, nil
-			}
+		{"done with an error", func(s *scripted, dump, i int) ([]byte, bool, error) {
+			return done(s.seq, 0, -int32(unix.ENOENT)), true, nil
 		}, nil, false, 1, unix.ENOENT},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &scripted{}
-			s.datagram = c.give(s)
+			s.datagram = func(dump, i int) ([]byte, bool, error) { return c.give(s, dump, i) }
 			ports, whole, err := run(t, s)
 			if !slices.Equal(ports, c.ports) || whole != c.whole || !errors.Is(err, c.err) || s.asked != c.asked {
 				t.Errorf("saw ports %v, whole %v, asked %d, %v", ports, whole, s.asked, err)

@@ -85,8 +85,8 @@ func (c *column) set(i int, v Node, o Options) {
 	c.cells[i] = compact(v, o.narrower(0))
 }
 
-// fit narrows the widest columns until the table fits. Numbers are never cut: a shortened number is a wrong one.
-// Columns for which there is no room at all are left out, from the right, and named.
+// fit makes the table fit: columns for which there is no room are left out, from the right, and named; then the widest
+// are narrowed. Numbers are never cut: a shortened number is a wrong one.
 func fit(cols []*column, width int) (kept []*column, dropped []string) {
 	if width <= 0 {
 		return cols, nil
@@ -116,12 +116,12 @@ func fit(cols []*column, width int) (kept []*column, dropped []string) {
 
 func (c *column) now() int { return c.width }
 
-// least is the smallest width at which a column still says something.
+// least is the width below which a column says too little to be there: an IPv4 address and its port fit, and more.
 func (c *column) least() int {
 	if c.numbers {
 		return c.width
 	}
-	return min(c.width, 8)
+	return min(c.width, 24)
 }
 
 func tableWidth(cols []*column, of func(*column) int) int {

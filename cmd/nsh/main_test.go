@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// asNsh makes this test binary be nsh: the tests below run the real program.
+const asNsh = "NSH_TEST_BE_NSH"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asNsh) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// nsh runs nsh in a folder, within a bound.
+func nsh(t *testing.T, dir, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), asNsh+"=1")
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Fatalf("nsh %v did not end; printed:\n%s%s", args, out.String(), errs.String())
+	}
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+const root = "../.."
+
+// TestTour runs each section of examples.lua as somebody would who wants to see just that one.
+func TestTour(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(root, "examples.lua"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := regexp.MustCompile(`(?m)^section\("([^"]+)"`).FindAllStringSubmatch(string(src), -1)
+	if len(sections) < 8 {
+		t.Fatalf("examples.lua has %d sections", len(sections))
+	}
+	for _, s := range sections {
+		t.Run(s[1], func(t *testing.T) {
+			out, errs, code := nsh(t, root, "", "examples.lua", s[1])
+			if code != 0 || !strings.Contains(out, "\nok ") || errs != "" {
+				t.Errorf("exit code %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+	if _, errs, code := nsh(t, root, "", "examples.lua", "no such section"); code != 1 || !strings.Contains(errs, "no such section") {
+		t.Errorf("a section that is not there: exit code %d, %s", code, errs)
+	}
+}
+
+// TestReadme runs every Lua example of the README as a script file.
+func TestReadme(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(src), -1)
+	if len(blocks) < 5 {
+		t.Fatalf("the README has %d examples", len(blocks))
+	}
+	for i, b := range blocks {
+		dir := t.TempDir()
+		os.Chmod(dir, 0o755)
+		if err := os.WriteFile(filepath.Join(dir, "example.lua"), []byte(b[1]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, errs, code := nsh(t, dir, "", "example.lua")
+		if code != 0 || out == "" || errs != "" {
+			t.Errorf("example %d: exit code %d\n%s\n%s%s", i+1, code, b[1], out, errs)
+		}
+	}
+}

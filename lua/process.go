@@ -1,0 +1,107 @@
+package lua
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+// os.execute and io.popen without the baton: gopher-lua's would keep everybody waiting until the program has ended, past
+// every cancellation.
+
+// dying is how long a killed program may keep its pipes open.
+const dying = 500 * time.Millisecond
+
+func shellCommand(ctx context.Context, line string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", line)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.WaitDelay = dying
+	return cmd
+}
+
+// osExecute runs a command line and returns its exit code, as later Luas count it: 0 is success.
+func osExecute(L *glua.LState) int {
+	if L.Get(1) == glua.LNil {
+		L.Push(glua.LNumber(1)) // there is a shell
+		return 1
+	}
+	env, cmd := envOf(L), shellCommand(envOf(L), textArg(L, 1, "os.execute", "command"))
+	env.flow.block(func() { cmd.Run() })
+	stopIfDone(L)
+	code := -1
+	if cmd.ProcessState != nil {
+		code = cmd.ProcessState.ExitCode()
+	}
+	L.Push(glua.LNumber(code))
+	return 1
+}
+
+// popen starts a program and returns a file to read its output from, or to write its input to.
+func (w *World) popen(L *glua.LState) int {
+	line, mode := textArg(L, 1, "io.popen", "program"), "r"
+	if L.Get(2) != glua.LNil {
+		mode = textArg(L, 2, "io.popen", "mode")
+	}
+	if mode = strings.TrimSuffix(mode, "b"); mode != "r" && mode != "w" {
+		L.RaiseError("io.popen: argument 2 (mode): \"r\" or \"w\" expected, got %s", describe(L.Get(2)))
+	}
+	env, cmd := envOf(L), shellCommand(envOf(L).scope.Context(), line)
+	r, wr, err := os.Pipe()
+	if err != nil {
+		return pushFault(L, NewFault("popen", line, err))
+	}
+	ours, theirs := r, wr
+	if mode == "w" {
+		ours, theirs = wr, r
+		cmd.Stdin = theirs
+	} else {
+		cmd.Stdout = theirs
+	}
+	err = cmd.Start()
+	theirs.Close()
+	if err != nil {
+		ours.Close()
+		return pushFault(L, NewFault("popen", line, err))
+	}
+	held := env.Own("io.popen "+clip(line), func() { ours.Close(); cmd.Process.Kill(); cmd.Wait() })
+	file := w.file("file ("+clip(line)+")", func(methods *glua.LTable) {
+		if mode == "r" {
+			readMethods(w, methods, &source{fd: int(ours.Fd()), r: bufio.NewReader(ours)})
+		} else {
+			methods.RawSetString("write", w.seed.NewFunction(func(L *glua.LState) int { return pipeWrite(L, ours) }))
+		}
+		methods.RawSetString("close", w.seed.NewFunction(func(L *glua.LState) int {
+			envOf(L).flow.block(func() { ours.Close(); cmd.Wait() })
+			held.Release()
+			stopIfDone(L)
+			L.Push(glua.LTrue)
+			return 1
+		}))
+	})
+	L.Push(file)
+	return 1
+}
+
+func pipeWrite(L *glua.LState, to *os.File) int {
+	var b strings.Builder
+	for i := 2; i <= L.GetTop(); i++ {
+		b.WriteString(textArg(L, i, "file:write", "value"))
+	}
+	env := envOf(L)
+	var err error
+	env.flow.block(func() {
+		defer context.AfterFunc(env, func() { to.SetWriteDeadline(time.Now()) })()
+		_, err = to.WriteString(b.String())
+	})
+	stopIfDone(L)
+	if err != nil {
+		return pushFault(L, NewFault("write", "", err))
+	}
+	L.Push(L.Get(1))
+	return 1
+}
