@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -81,10 +82,14 @@ func fiberSpawn(L *glua.LState) int {
 }
 
 // seconds reads a duration. Longer than a century is taken as that: math.huge waits for ever, for all a script can tell.
-func seconds(L *glua.LState, n int, fn, param string) time.Duration {
-	v, ok := L.Get(n).(glua.LNumber)
+func seconds(L *glua.LState, at int, fn, param string) time.Duration {
+	n := at
+	v, ok := L.Get(at).(glua.LNumber)
+	if strings.Contains(fn, ":") {
+		n-- // a method's receiver is not counted
+	}
 	if !ok {
-		L.RaiseError("%s: argument %d (%s): number of seconds expected, got %s", fn, n, param, typeName(L.Get(n)))
+		L.RaiseError("%s: argument %d (%s): number of seconds expected, got %s", fn, n, param, typeName(L.Get(at)))
 	}
 	d, why := toDuration(float64(v))
 	if why != "" {

@@ -22,10 +22,17 @@ func (w *World) removeFiber(fb *Fiber) {
 	w.mu.Unlock()
 }
 
-func (w *World) liveFibers() int {
+func (w *World) countRun(n int) {
+	w.mu.Lock()
+	w.runs += n
+	w.mu.Unlock()
+}
+
+// busy says whether there are fibers or chunks that have not ended.
+func (w *World) busy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.fibers)
+	return len(w.fibers)+w.runs > 0
 }
 
 func (w *World) addCoroutine(c *coroutine) {

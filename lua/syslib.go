@@ -1,7 +1,9 @@
 package lua
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -23,7 +25,10 @@ func (w *World) openSystem() {
 	osMod.RawSetString("setenv", glua.LNil)
 	osMod.RawSetString("setlocale", glua.LNil)
 	set(ioMod, "write", func(L *glua.LState) int { return w.ioWrite(L, 1, w.out.write) })
-	set(ioMod, "read", func(L *glua.LState) int { return ioRead(L, 1) })
+	stdin := &source{fd: 0, r: os.Stdin}
+	set(ioMod, "read", func(L *glua.LState) int { return ioRead(L, 1, stdin) })
+	set(ioMod, "popen", w.popen)
+	set(osMod, "execute", osExecute)
 	stdLines := ioMod.RawGetString("lines")
 	set(ioMod, "lines", func(L *glua.LState) int {
 		if L.GetTop() > 0 {
@@ -32,9 +37,9 @@ func (w *World) openSystem() {
 			}
 			return stdLines.(*glua.LFunction).GFunction(L)
 		}
-		L.Push(L.NewFunction(func(L *glua.LState) int { L.SetTop(0); return ioRead(L, 1) }))
-		return 1
+		return readLines(L, stdin)
 	})
+	ioMod.RawSetString("stdin", w.file("file (stdin)", func(methods *glua.LTable) { readMethods(w, methods, stdin) }))
 	ioMod.RawSetString("stdout", w.stream("stdout", w.out.write))
 	ioMod.RawSetString("stderr", w.stream("stderr", w.errout.write))
 	if w.cfg.Confine {
@@ -78,20 +83,27 @@ func (w *World) confine(osMod, ioMod *glua.LTable) {
 
 // stream is io.stdout or io.stderr.
 func (w *World) stream(name string, write func(string) error) *glua.LTable {
+	return w.file("file ("+name+")", func(methods *glua.LTable) {
+		methods.RawSetString("write", w.seed.NewFunction(func(L *glua.LState) int {
+			w.ioWrite(L, 2, write)
+			L.Push(L.Get(1))
+			return 1
+		}))
+	})
+}
+
+// file is something with the methods of a file. Closing it does nothing, unless add puts in a close that does.
+func (w *World) file(name string, add func(methods *glua.LTable)) *glua.LTable {
 	L := w.seed
 	tb, methods := L.NewTable(), L.NewTable()
-	methods.RawSetString("write", L.NewFunction(func(L *glua.LState) int {
-		w.ioWrite(L, 2, write)
-		L.Push(tb)
-		return 1
-	}))
 	for _, m := range []string{"flush", "close", "setvbuf"} {
 		methods.RawSetString(m, L.NewFunction(func(L *glua.LState) int { L.Push(glua.LTrue); return 1 }))
 	}
+	add(methods)
 	mt := L.NewTable()
 	mt.RawSetString("__index", methods)
 	mt.RawSetString("__metatable", glua.LString("file"))
-	mt.RawSetString("__tostring", L.NewFunction(func(L *glua.LState) int { L.Push(glua.LString("file (" + name + ")")); return 1 }))
+	mt.RawSetString("__tostring", L.NewFunction(func(L *glua.LState) int { L.Push(glua.LString(name)); return 1 }))
 	tb.Metatable = mt
 	return tb
 }
@@ -128,9 +140,9 @@ func (w *World) osExit(L *glua.LState) int {
 	return 0
 }
 
-// ioRead reads from the standard input without the baton; a cancelled run stops waiting. Formats are "*l" (the usual),
+// ioRead reads without the baton; a cancelled run stops waiting. Formats are "*l" (the usual),
 // "*L", "*n", "*a" and a number of bytes, as in Lua.
-func ioRead(L *glua.LState, from int) int {
+func ioRead(L *glua.LState, from int, src *source) int {
 	env := envOf(L)
 	formats := args(L, from)
 	if len(formats) == 0 {
@@ -153,7 +165,7 @@ func ioRead(L *glua.LState, from int) int {
 		default:
 			L.RaiseError("io.read: format expected, got %s", describe(v))
 		}
-		env.flow.block(func() { text, ok = readStdin(env, mode, want) })
+		env.flow.block(func() { text, ok = src.read(env, mode, want) })
 		stopIfDone(L)
 		switch n, err := strconv.ParseFloat(strings.TrimSpace(text), 64); {
 		case !ok:
@@ -169,18 +181,35 @@ func ioRead(L *glua.LState, from int) int {
 	return len(formats)
 }
 
-// readStdin reads byte by byte, so that nothing is taken that another reader should have.
-func readStdin(ctx context.Context, mode byte, want int) (string, bool) {
+// readMethods are read and lines.
+func readMethods(w *World, methods *glua.LTable, src *source) {
+	methods.RawSetString("read", w.seed.NewFunction(func(L *glua.LState) int { return ioRead(L, 2, src) }))
+	methods.RawSetString("lines", w.seed.NewFunction(func(L *glua.LState) int { return readLines(L, src) }))
+}
+
+func readLines(L *glua.LState, src *source) int {
+	L.Push(L.NewFunction(func(L *glua.LState) int { L.SetTop(0); return ioRead(L, 1, src) }))
+	return 1
+}
+
+// A source is a descriptor to read from.
+type source struct {
+	fd int
+	r  io.Reader // of the descriptor, maybe buffered
+}
+
+// read takes byte by byte, so that nothing is taken that another reader should have.
+func (s *source) read(ctx context.Context, mode byte, want int) (string, bool) {
 	var b []byte
 	one := make([]byte, 1)
 	for len(b) < maxString {
 		if mode == 'c' && len(b) >= want {
 			return string(b), true
 		}
-		if !stdinReady(ctx) {
+		if !s.ready(ctx) {
 			return "", false
 		}
-		n, err := os.Stdin.Read(one)
+		n, err := s.r.Read(one)
 		if n == 0 || err != nil {
 			return string(b), mode == 'a' || len(b) > 0
 		}
@@ -197,9 +226,12 @@ func readStdin(ctx context.Context, mode byte, want int) (string, bool) {
 	return string(b), true
 }
 
-// stdinReady waits until a read would not block.
-func stdinReady(ctx context.Context) bool {
-	fds := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
+// ready waits until a read would not block.
+func (s *source) ready(ctx context.Context) bool {
+	if b, ok := s.r.(*bufio.Reader); ok && b.Buffered() > 0 {
+		return true
+	}
+	fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
 	for ctx.Err() == nil {
 		if n, err := unix.Poll(fds, 100); n > 0 || err != nil && err != unix.EINTR {
 			return true

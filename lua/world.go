@@ -57,7 +57,7 @@ type World struct {
 	unjoined   []*looseEnd
 	failures   int
 	exited     *ExitError
-	runs       sync.WaitGroup
+	runs       int
 	flows      sync.Pool
 	end        context.CancelCauseFunc
 }
@@ -156,8 +156,8 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	if err := w.root.ctx.Err(); err != nil {
 		return nil, w.whyEnded(err)
 	}
-	w.runs.Add(1)
-	defer w.runs.Done()
+	w.countRun(1)
+	defer w.countRun(-1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.root.ctx, func() { cancel(context.Cause(w.root.ctx)) })()
@@ -217,7 +217,7 @@ func (w *World) Close() {
 	w.end(context.Canceled)
 	w.root.Close()
 	deadline := time.Now().Add(3 * time.Second)
-	for w.liveFibers() > 0 && time.Now().Before(deadline) {
+	for w.busy() && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
 	w.mu.Lock()

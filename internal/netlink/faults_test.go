@@ -167,7 +167,7 @@ func TestChurn(t *testing.T) {
 		ended := make(chan int)
 		go func() {
 			n := 0
-			for ; ctx.Err() == nil && n < 500; n++ {
+			for ; ctx.Err() == nil && n < 200; n++ {
 				client, err := unix.Socket(b.family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 				if err != nil {
 					break
