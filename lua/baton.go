@@ -159,6 +159,9 @@ func (b *baton) wake(w *waiter, why error) bool {
 }
 
 func (b *baton) wakeLocked(w *waiter, why error) bool {
+	if b.timers.len() > 0 {
+		b.fireDue(time.Now()) // w may be one of them: then this wake comes too late
+	}
 	if w.state != parked {
 		return false
 	}
@@ -170,7 +173,7 @@ func (b *baton) wakeLocked(w *waiter, why error) bool {
 	if b.free(w) {
 		w.turn <- struct{}{}
 	} else {
-		b.enqueue(w)
+		b.join(w)
 	}
 	return true
 }

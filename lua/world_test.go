@@ -116,18 +116,18 @@ func newWorld(t testing.TB) (*World, *safeBuffer) {
 	return w, out
 }
 
-func run(w *World, src string) ([]Value, error) {
-	return runWithin(w, src, 20*time.Second)
+func run(w *World, src string, args ...any) ([]Value, error) {
+	return runWithin(w, src, 60*time.Second, args...)
 }
 
-func runWithin(w *World, src string, d time.Duration) ([]Value, error) {
+func runWithin(w *World, src string, d time.Duration, args ...any) ([]Value, error) {
 	c, err := Compile("test.lua", src)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	return w.Exec(ctx, c)
+	return w.Exec(ctx, c, args...)
 }
 
 // expect runs source and compares what it prints.

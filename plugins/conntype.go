@@ -33,7 +33,7 @@ func ConnType() lua.Type {
 				Doc: "Reads a socket option by its kernel name, as in conn:get(\"SO_RCVBUF\")."},
 			{Name: "set", Params: "option, value", Call: setOption,
 				Doc: "Sets a socket option by its kernel name, as in conn:set(\"TCP_NODELAY\", true)."},
-			{Name: "info", Returns: "TCP_INFO | nil, err", Call: func(c *Conn) (map[string]any, error) { return Info(c) },
+			{Name: "info", Returns: "TCPInfo | nil, err", Call: (*Conn).info,
 				Doc: "The kernel's TCP_INFO, by its field names without tcpi_."},
 			{Name: "state", Returns: "string", Call: func(c *Conn) string { return c.State() },
 				Doc: "The kernel's state of the connection: \"ESTABLISHED\", \"CLOSE_WAIT\", …"},

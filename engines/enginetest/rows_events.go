@@ -149,7 +149,6 @@ func acrossRow(ctx context.Context, start Starter) error {
 			return err
 		}
 		defer late.Close()
-		late.SetReadBuffer(4096)
 		if err := errors.Join(expect(talker, []byte("welcome")), expect(late, []byte("welcome"))); err != nil {
 			return err
 		}
@@ -178,7 +177,7 @@ func newRoom(ctx context.Context) engines.App {
 			mu.Lock()
 			defer mu.Unlock()
 			room[c] = true
-			return []byte("welcome"), c.SetOption("SO_SNDBUF", 4096)
+			return []byte("welcome"), c.SetOption("SO_SNDBUF", 128<<10)
 		},
 		Data: func(_ *engines.Conn, data []byte) ([]byte, error) {
 			mu.Lock()

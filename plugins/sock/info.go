@@ -3,13 +3,11 @@ package sock
 import (
 	"errors"
 	"net"
-	"reflect"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nsh-lab/nsh/internal/netlink"
 	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
 )
 
 // A Conn is an object of scripts that has a socket. It is an interface so that this plugin knows none of the others.
@@ -21,7 +19,7 @@ type informed interface {
 }
 
 // info asks the kernel about one connection: tcp(7), TCP_INFO.
-func info(c Conn) (*TCPInfo, error) {
+func info(c Conn) (*plugins.TCPInfo, error) {
 	var raw *unix.TCPInfo
 	var err error
 	if in, ok := c.(informed); ok {
@@ -37,22 +35,5 @@ func info(c Conn) (*TCPInfo, error) {
 	if err != nil {
 		return nil, lua.NewFault("info", "", err)
 	}
-	return newTCPInfo(raw), nil
-}
-
-// newTCPInfo copies the fields by their names.
-func newTCPInfo(raw *unix.TCPInfo) *TCPInfo {
-	out := &TCPInfo{State: netlink.State(raw.State).String()}
-	to, from := reflect.ValueOf(out).Elem(), reflect.ValueOf(raw).Elem()
-	for i := range to.NumField() {
-		name := to.Type().Field(i).Name
-		if f := from.FieldByName(name); name != "State" && f.IsValid() {
-			to.Field(i).SetUint(f.Uint())
-		}
-	}
-	// unix.TCPInfo leaves out the two bytes of bit fields after Options, where the kernel writes them all the same.
-	bits := (*[8]byte)(unsafe.Pointer(raw))
-	out.SndWscale, out.RcvWscale = bits[6]&0xF, bits[6]>>4
-	out.AppLimited, out.FastopenFail = bits[7]&1, bits[7]>>1&3
-	return out
+	return plugins.NewTCPInfo(raw), nil
 }

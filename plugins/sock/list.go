@@ -109,14 +109,14 @@ func rowType() lua.Type {
 			{Name: "send_q", Doc: "bytes that the peer has not acknowledged", Get: func(r *Row) uint32 { return r.WQueue }},
 			{Name: "local_addr", Doc: "its own address, \"ip:port\"", Get: func(r *Row) string { return address(r.Local()) }},
 			{Name: "peer_addr", Doc: "the other end's address; \"0.0.0.0:*\" when there is none", Get: func(r *Row) string { return address(r.Peer()) }},
+			{Name: "process", Doc: "name of that process, or nil", Get: (*Row).process},
+			{Name: "pid", Doc: "lowest pid of those that hold it, or nil", Get: (*Row).pid},
 			{Name: "timer", Doc: "{name = \"on\" | \"keepalive\" | \"timewait\" | \"persist\", seconds, retries}, or nil", Get: (*Row).timer},
-			{Name: "family", Doc: "\"ipv4\" or \"ipv6\"", Get: (*Row).family},
-			{Name: "proto", Doc: "\"tcp\" or \"udp\"", Get: (*Row).proto},
 			{Name: "uid", Doc: "user id of its owner", Get: func(r *Row) uint32 { return r.UID }},
 			{Name: "inode", Doc: "its inode as a string, \"0\" once no process has it", Get: func(r *Row) string { return strconv.FormatUint(uint64(r.Inode), 10) }},
+			{Name: "family", Doc: "\"ipv4\" or \"ipv6\"", Get: (*Row).family},
+			{Name: "proto", Doc: "\"tcp\" or \"udp\"", Get: (*Row).proto},
 			{Name: "cookie", Doc: "its name among all sockets of this boot, as a string", Get: func(r *Row) string { return strconv.FormatUint(r.Cookie(), 10) }},
-			{Name: "pid", Doc: "lowest pid of those that hold it, or nil", Get: (*Row).pid},
-			{Name: "process", Doc: "name of that process, or nil", Get: (*Row).process},
 		},
 	}
 }

@@ -34,7 +34,7 @@ The filters are those of sock.list.`,
 					Example: statesExample,
 				},
 				{
-					Name: "info", Params: "conn", Returns: "table | nil, err", Call: info,
+					Name: "info", Params: "conn", Returns: "TCPInfo | nil, err", Call: info,
 					Doc: `Reads the kernel's TCP_INFO of a connection, by its field names without tcpi_.
 
 Units are the kernel's: rtt, rto and min_rtt are microseconds, the last_… fields milliseconds.`,
@@ -42,7 +42,7 @@ Units are the kernel's: rtt, rto and min_rtt are microseconds, the last_… fiel
 				},
 			},
 			Types: []lua.Type{rowType(), {
-				Name: "TCPInfo", Of: TCPInfo{},
+				Name: "TCPInfo", Of: plugins.TCPInfo{},
 				Doc: "What the kernel knows of a connection (struct tcp_info of linux/tcp.h).",
 			}, {
 				Name: "States", Of: States{},

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
 )
 
 func TestRows(t *testing.T) {
@@ -157,7 +158,7 @@ func TestTCPInfoNames(t *testing.T) {
 	for i := range bytes {
 		bytes[i] = 0xFF
 	}
-	text := fmt.Sprintf("%+v", *newTCPInfo(&raw))
+	text := fmt.Sprintf("%+v", *plugins.NewTCPInfo(&raw))
 	if strings.Contains(text, ":0 ") || strings.Contains(text, ":0}") {
 		t.Errorf("fields left 0: %s", text)
 	}

@@ -1,0 +1,45 @@
+package epoll_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/epoll"
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// TestNoGarbage counts what the whole process allocates while messages are echoed: the client is raw calls only.
+func TestNoGarbage(t *testing.T) {
+	s, err := engines.Start(context.Background(), epoll.Model(), engines.Config{},
+		engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	c, err := engines.Dial(t.Context(), engines.DialOptions{Addr: s.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 64)
+	deadline := time.Now().Add(20 * time.Second)
+	echo := func() {
+		if _, errno := raw.Send(c.Fileno(), buf); errno != 0 {
+			t.Fatal(errno)
+		}
+		for got := 0; got < len(buf); {
+			n, errno := raw.Recv(c.Fileno(), buf[got:], 0)
+			if errno != 0 && errno != syscall.EAGAIN || time.Now().After(deadline) {
+				t.Fatal(errno)
+			}
+			raw.Safepoint()
+			got += n
+		}
+	}
+	if n := testing.AllocsPerRun(2000, echo); n != 0 {
+		t.Errorf("%v allocations for each message", n)
+	}
+}
