@@ -69,9 +69,10 @@ func (cb Callback) inline(ctx context.Context, env *Env, args []any) ([]Value, e
 	}()
 	f.inGo.Store(0) // inside, the flow may stand in Go functions of its own
 	outer := f.threads[len(f.threads)-1]
-	if ctx != context.Context(env) {
+	switch {
+	case ctx != context.Context(env):
 		env = env.Under(ctx)
-	} else {
+	case !env.own:
 		env = envOf(outer) // a coroutine that yielded in an earlier callback may have another resumer now
 	}
 	rets, err := cb.call(env, args)

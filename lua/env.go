@@ -18,6 +18,7 @@ type Env struct {
 	w      *World
 	scope  *Scope
 	place  any
+	own    bool // scope and place are a callback's own, given by WithScope or WithPlace
 	fiber  *Fiber
 	strand *strand
 	flow   *flow
@@ -101,14 +102,14 @@ func (e *Env) Place() any { return e.place }
 // WithPlace is a context for callbacks whose default place is p.
 func (e *Env) WithPlace(p any) context.Context {
 	c := *e
-	c.place = p
+	c.place, c.own = p, true
 	return &c
 }
 
 // WithScope is a context for callbacks whose things belong to s.
 func (e *Env) WithScope(s *Scope) context.Context {
 	c := *e
-	c.scope = s
+	c.scope, c.own = s, true
 	return &c
 }
 

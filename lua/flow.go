@@ -217,17 +217,19 @@ func at(line string) string {
 	return line + ": "
 }
 
-// adopt gives the threads of a coroutine's flow the surroundings of whoever resumes it now. Threads with surroundings
-// of their own (fiber.timeout inside the coroutine) keep them.
+// adopt gives the threads of a coroutine's flow the surroundings of whoever resumes it now. What is a thread's own, the
+// context of a fiber.timeout inside the coroutine or a callback's place, it keeps.
 func (f *flow) adopt(old, env *Env) {
 	f.strand.Store(env.strand)
 	for _, th := range f.threads {
 		e := envOf(th)
 		n := *env
 		n.flow, n.th = f, th
-		if e.base != old.base || e.scope != old.scope {
-			n = *e
-			n.strand, n.fiber = env.strand, env.fiber
+		if e.own {
+			n.scope, n.place, n.own = e.scope, e.place, true
+		}
+		if e.base != old.base {
+			n.base, n.done = e.base, e.done
 		}
 		th.SetContext(&n)
 	}

@@ -47,6 +47,16 @@ func (w *World) removeCoroutine(c *coroutine) {
 	w.mu.Unlock()
 }
 
+// killCoroutines ends those that are suspended; it says how many goroutines of coroutines there are still.
+func (w *World) killCoroutines() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.coroutines {
+		c.kill()
+	}
+	return len(w.coroutines)
+}
+
 func (w *World) borrowFlow() *flow {
 	if f, ok := w.flows.Get().(*flow); ok {
 		return f

@@ -220,18 +220,14 @@ func (w *World) Close() {
 	for w.busy() && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
-	w.mu.Lock()
-	var cos []*coroutine
-	for c := range w.coroutines {
-		cos = append(cos, c)
+	for w.killCoroutines() > 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
 	}
+	w.mu.Lock()
 	loose := w.unjoined
 	w.unjoined = nil
 	w.failures += len(loose)
 	w.mu.Unlock()
-	for _, c := range cos {
-		c.kill()
-	}
 	for _, end := range loose {
 		end.timer.Stop()
 		w.errout.write(end.text)
