@@ -34,6 +34,7 @@ func (w *World) openLibs() {
 	glua.OpenBase(L)
 	glua.OpenTable(L)
 	glua.OpenMath(L)
+	w.openNumbers()
 	w.openString()
 	w.openCoroutine()
 	w.openLoader()
@@ -136,7 +137,15 @@ func baseXpcall(L *glua.LState) int {
 		L.Push(herr.value)
 		return 2
 	}
-	return 1 + push(L, rets)
+	L.Push(first(rets))
+	return 2
+}
+
+func first(vs []glua.LValue) glua.LValue {
+	if len(vs) == 0 {
+		return glua.LNil
+	}
+	return vs[0]
 }
 
 func baseCollect(L *glua.LState) int {

@@ -54,7 +54,7 @@ var (
 func compile(f *Func, self reflect.Type) (*plan, error) {
 	fn := reflect.ValueOf(f.Call)
 	if fn.Kind() != reflect.Func {
-		return nil, fmt.Errorf("Call is %T, not a function", f.Call)
+		return nil, fmt.Errorf("its Call is %T, not a function", f.Call)
 	}
 	if self != nil && self.Kind() != reflect.Pointer {
 		return nil, fmt.Errorf("%s is a plain record; only objects have methods", self)
@@ -77,7 +77,7 @@ func compile(f *Func, self reflect.Type) (*plan, error) {
 			continue
 		}
 		if len(names) <= len(p.params) {
-			return nil, fmt.Errorf("Params %q names %d parameters, the function has more", f.Params, len(names))
+			return nil, fmt.Errorf("its Params %q name %d parameters, the function has more", f.Params, len(names))
 		}
 		if p.variadic && i == t.NumIn()-1 {
 			in = in.Elem()
@@ -91,7 +91,7 @@ func compile(f *Func, self reflect.Type) (*plan, error) {
 		p.params = append(p.params, param{name: n.name, optional: n.optional, conv: conv, typ: in})
 	}
 	if len(names) != len(p.params) {
-		return nil, fmt.Errorf("Params %q names %d parameters, the function has %d", f.Params, len(names), len(p.params))
+		return nil, fmt.Errorf("its Params %q name %d parameters, the function has %d", f.Params, len(names), len(p.params))
 	}
 	if self != nil && !p.hasSelf() {
 		return nil, fmt.Errorf("a method of %s does not take one", self)

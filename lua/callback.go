@@ -32,7 +32,7 @@ func (cb Callback) Env() *Env {
 func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 	w := cb.env.w
 	env := EnvOf(ctx)
-	if env != nil && env.w == w && env.flow.canCallBack() && env.flow.inGo.CompareAndSwap(outsideLua, backInLua) {
+	if env != nil && env.w == w && env.flow.backIn(env.th) {
 		return cb.inline(ctx, env, args)
 	}
 	f := w.borrowFlow()
@@ -58,17 +58,15 @@ func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 
 // inline calls in the flow of the bound function that was given ctx.
 func (cb Callback) inline(ctx context.Context, env *Env, args []any) ([]Value, error) {
-	f := env.flow
+	f, outer := env.flow, env.th
 	f.w.baton.take(f.wait)
 	defer func() {
 		if f.dead.Load() {
 			return
 		}
-		f.inGo.Store(outsideLua)
+		f.outside.Store(outer)
 		f.w.baton.pass()
 	}()
-	f.inGo.Store(0) // inside, the flow may stand in Go functions of its own
-	outer := f.threads[len(f.threads)-1]
 	switch {
 	case ctx != context.Context(env):
 		env = env.Under(ctx)

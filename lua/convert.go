@@ -211,8 +211,10 @@ func listOf(t reflect.Type) (*converter, error) {
 			return wrong(name, v)
 		}
 		n := tb.Len()
-		if k, _ := tb.Next(glua.LNil); n == 0 && k != glua.LNil {
-			return &argError{text: name + " expected, got a table with the key " + describe(k)}
+		for k, _ := tb.Next(glua.LNil); k != glua.LNil; k, _ = tb.Next(k) {
+			if i, ok := k.(glua.LNumber); !ok || i < 1 || float64(i) > float64(n) || i != glua.LNumber(int(i)) {
+				return &argError{text: name + " expected, got a table with the key " + describe(k)}
+			}
 		}
 		out := reflect.MakeSlice(t, n, n)
 		for i := 0; i < n; i++ {

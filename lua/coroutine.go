@@ -64,7 +64,7 @@ func (c *coroutine) kill() {
 func (t *thread) resume(env *Env, args []glua.LValue) ([]glua.LValue, *thrown) {
 	c, f := t.co, env.flow
 	if st := c.status.Load(); st != isSuspended {
-		return nil, &thrown{value: glua.LString("cannot resume " + map[bool]string{true: "dead", false: "non-suspended"}[st >= isDead] + " coroutine")}
+		return nil, &thrown{value: glua.LString("cannot resume " + coNames[st] + " coroutine")}
 	}
 	if f.depth+1 >= maxNesting {
 		return nil, &thrown{value: glua.LString("stack overflow: coroutines nested too deep")}

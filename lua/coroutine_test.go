@@ -18,8 +18,8 @@ print(coroutine.status(a)) coroutine.resume(a) print(coroutine.status(a), corout
 			"suspended\nrunning\nnormal\trunning\nsuspended\tdead\ndead"},
 		"running": {`print(coroutine.running()) local co co = coroutine.create(function() print(coroutine.running() == co, type(co), coroutine.isyieldable()) end)
 coroutine.resume(co) print(coroutine.isyieldable())`, "nil\ntrue\tthread\ttrue\nfalse"},
-		"resume itself":   {`local co co = coroutine.create(function() print(coroutine.resume(co)) end) coroutine.resume(co)`, "false\tcannot resume non-suspended coroutine"},
-		"resume a normal": {`local a a = coroutine.wrap(function() print(pcall(coroutine.wrap(function() a() end))) end) a()`, "false\tcannot resume non-suspended coroutine"},
+		"resume itself":   {`local co co = coroutine.create(function() print(coroutine.resume(co)) end) coroutine.resume(co)`, "false\tcannot resume running coroutine"},
+		"resume a normal": {`local a a = coroutine.wrap(function() print(pcall(coroutine.wrap(function() a() end))) end) a()`, "false\tcannot resume normal coroutine"},
 		"error object":    {`local e = {} local co = coroutine.create(function() error(e) end) local ok, v = coroutine.resume(co) print(ok, v == e, coroutine.status(co))`, "false\ttrue\tdead"},
 		"error":           {`local co = coroutine.create(function() error("x") end) print(coroutine.resume(co))`, "false\ttest.lua:1: x"},
 		"wrap error":      {`local f = coroutine.wrap(function() error("x") end) print(pcall(f)) print(pcall(f))`, "false\ttest.lua:1: x\nfalse\tcannot resume dead coroutine"},
@@ -35,7 +35,7 @@ coroutine.resume(co) print(coroutine.isyieldable())`, "nil\ntrue\tthread\ttrue\n
 		"many switches":   {`local co = coroutine.wrap(function() local n = 0 while true do n = n + coroutine.yield(n) end end) co() local v for i = 1, 20000 do v = co(i) end print(v)`, "200010000"},
 		"two fibers": {`local co = coroutine.create(function() return t.block("first") end)
 local a = fiber.spawn(function() return coroutine.resume(co) end) fiber.yield()
-print(coroutine.status(co), coroutine.resume(co)) print(a:join())`, "running\tfalse\tcannot resume non-suspended coroutine\ntrue\ttrue\tfirst"},
+print(coroutine.status(co), coroutine.resume(co)) print(a:join())`, "running\tfalse\tcannot resume running coroutine\ntrue\ttrue\tfirst"},
 		"handed on": {`local co = coroutine.wrap(function() for i = 1, 4 do fiber.sleep(0.001) coroutine.yield(i, fiber.current()) end end)
 for i = 1, 4 do local f f = fiber.spawn(function() local v, who = co() return v, who == f end) print(f:join()) end`, "true\t1\ttrue\ntrue\t2\ttrue\ntrue\t3\ttrue\ntrue\t4\ttrue"},
 		"permutations": {`local function perm(a, n) if n == 1 then coroutine.yield(a) else for i = 1, n do a[i], a[n] = a[n], a[i] perm(a, n - 1) a[i], a[n] = a[n], a[i] end end end

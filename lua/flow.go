@@ -23,15 +23,10 @@ type flow struct {
 	co      *coroutine // the coroutine this flow is, or nil
 	depth   int        // nested threads, those of the resumers included
 	threads []*glua.LState
-	dead    atomic.Bool            // killed: its goroutine unwinds without the baton and touches nothing
-	inGo    atomic.Int32           // 1: in a Go function, without the baton; 2: in a callback of that function
-	strand  atomic.Pointer[strand] // of the last one that ran it; for Interrupt
+	dead    atomic.Bool                 // killed: its goroutine unwinds without the baton and touches nothing
+	outside atomic.Pointer[glua.LState] // the thread whose call is in a Go function, without the baton
+	strand  atomic.Pointer[strand]      // of the last one that ran it; for Interrupt
 }
-
-const (
-	outsideLua = 1
-	backInLua  = 2
-)
 
 func (w *World) newFlow() *flow {
 	f := &flow{w: w}
@@ -39,8 +34,11 @@ func (w *World) newFlow() *flow {
 	return f
 }
 
-// canCallBack says whether f stands in a Go function that may call back on f's own goroutine.
-func (f *flow) canCallBack() bool { return f != nil && f.inGo.Load() == outsideLua }
+// backIn claims the flow for a callback on the goroutine of the Go function that th has called, and says whether that is
+// still there and not in a callback already.
+func (f *flow) backIn(th *glua.LState) bool {
+	return f != nil && th != nil && f.outside.CompareAndSwap(th, nil)
+}
 
 // thrown is how a Lua error travels through Go: the panic value of every thread of this world.
 type thrown struct {
@@ -77,25 +75,6 @@ func (f *flow) outerLine() string {
 		if s := line(f.threads[i]); s != "" {
 			return s
 		}
-	}
-	return ""
-}
-
-// lineAt is the line of the function so many levels above the running one, or "" if that is not one of Lua's. The Go
-// function that called into a thread is a level too: it is the innermost of the thread outside.
-func (f *flow) lineAt(level int) string {
-	for i := len(f.threads) - 1; i >= 0; i-- {
-		L, n := f.threads[i], 0
-		for ; ; n++ {
-			dbg, ok := L.GetStack(n)
-			if !ok {
-				break
-			}
-			if n == level {
-				return lineOf(L, dbg)
-			}
-		}
-		level -= n
 	}
 	return ""
 }
@@ -237,10 +216,11 @@ func (f *flow) adopt(old, env *Env) {
 
 // block runs do without the baton. A panic in do goes on with the baton, as a Lua error.
 func (f *flow) block(do func()) {
-	f.inGo.Store(outsideLua)
+	th := f.threads[len(f.threads)-1]
+	f.outside.Store(th)
 	f.w.baton.pass()
 	defer func() {
-		for !f.dead.Load() && !f.inGo.CompareAndSwap(outsideLua, 0) {
+		for !f.dead.Load() && !f.outside.CompareAndSwap(th, nil) {
 			// A goroutine that do has left behind is in a callback of ours. It has to end first.
 			time.Sleep(100 * time.Microsecond)
 		}

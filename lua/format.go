@@ -71,7 +71,7 @@ func directive(L *glua.LState, fn, flags string, verb byte, arg int) string {
 		case glua.LNumber:
 			return float64(v)
 		case glua.LString:
-			if n, err := strconv.ParseFloat(strings.TrimSpace(string(v)), 64); err == nil {
+			if n, ok := parseNumber(string(v)); ok {
 				return n
 			}
 		}

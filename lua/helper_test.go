@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 )
@@ -22,3 +23,5 @@ func timely(t *testing.T, what string, bound time.Duration, try func() error) {
 		}
 	}
 }
+
+func jsonValid(s string) bool { return json.Valid([]byte(s)) }

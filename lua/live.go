@@ -22,17 +22,34 @@ func (w *World) removeFiber(fb *Fiber) {
 	w.mu.Unlock()
 }
 
-func (w *World) countRun(n int) {
+func (w *World) addRun(s *strand) {
 	w.mu.Lock()
-	w.runs += n
+	w.runs[s] = struct{}{}
 	w.mu.Unlock()
+}
+
+func (w *World) removeRun(s *strand) {
+	w.mu.Lock()
+	delete(w.runs, s)
+	w.mu.Unlock()
+}
+
+// finish cancels everything there is. It returns when that is so: what goes by way of context.AfterFunc comes later, and
+// a chunk that was waiting for the fiber which called os.exit would run on until then.
+func (w *World) finish(cause error) {
+	w.end(cause)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s := range w.runs {
+		s.cancel(cause)
+	}
 }
 
 // busy says whether there are fibers or chunks that have not ended.
 func (w *World) busy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.fibers)+w.runs > 0
+	return len(w.fibers)+len(w.runs) > 0
 }
 
 func (w *World) addCoroutine(c *coroutine) {

@@ -177,7 +177,8 @@ func wholeArg(L *glua.LState, n int, fn, param string, def int) int {
 	}
 	num, ok := v.(glua.LNumber)
 	if s, isText := v.(glua.LString); isText { // Lua's own library takes numerals
-		num, ok = glua.LVAsNumber(s), glua.LVAsNumber(s) != 0 || strings.Trim(string(s), "0 ") == ""
+		n, isNumeral := parseNumber(string(s))
+		num, ok = glua.LNumber(n), isNumeral
 	}
 	f := float64(num)
 	if !ok || math.IsNaN(f) {

@@ -103,11 +103,28 @@ func (s *scanner) long() bool {
 	return true
 }
 
+func isOperator(tok string) bool { return tok == "and" || tok == "or" || tok == "not" }
+
+// endsOperand says whether an expression can end with this token.
+func endsOperand(tok string) bool {
+	switch tok {
+	case "":
+		return false
+	case "''", ")", "]", "}":
+		return true
+	}
+	return isName(tok[0]) && !isOperator(tok)
+}
+
 // tooDeep is the line on which brackets and blocks are nested deeper than the parser may be taken, or 0.
 func tooDeep(source string) int {
 	sc := scanner{src: source, line: 1}
-	depth, unary := 0, 0
+	depth, unary, last := 0, 0, ""
 	for tok := sc.next(); tok != ""; tok = sc.next() {
+		if endsOperand(last) && isName(tok[0]) && !isOperator(tok) {
+			unary = 0 // two operands side by side: a statement has ended
+		}
+		last = tok
 		switch tok {
 		case "(", "{", "[", "function", "do", "then", "repeat":
 			depth++

@@ -45,7 +45,7 @@ func (w *World) exit(e *ExitError) {
 		w.exited = e
 	}
 	w.mu.Unlock()
-	w.end(e)
+	w.finish(e)
 }
 
 // leave ends the calling run after exit: no further instruction of it may run, so it waits for the cancellation to

@@ -177,14 +177,6 @@ func distance(a, b string) int {
 	return prev[len(b)]
 }
 
-// shortList joins names for a message.
-func shortList(names []string) string {
-	if len(names) > 12 {
-		return fmt.Sprintf("%s, … (%d in all)", strings.Join(names[:12], ", "), len(names))
-	}
-	return strings.Join(names, ", ")
-}
-
 // Callback is a Value that must be a function, with the surroundings of env.
 func (v Value) Callback(env *Env) (Callback, error) {
 	var cb Callback

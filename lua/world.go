@@ -57,7 +57,7 @@ type World struct {
 	unjoined   []*looseEnd
 	failures   int
 	exited     *ExitError
-	runs       int
+	runs       map[*strand]struct{} // of chunks; fibers hang on their scope
 	flows      sync.Pool
 	end        context.CancelCauseFunc
 }
@@ -70,7 +70,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
 		objects: map[any]weak.Pointer[glua.LUserData]{}, states: map[reflect.Type]any{},
-		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{},
+		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
 	if w.cfg.Stdout == nil {
 		w.cfg.Stdout = os.Stdout
@@ -98,11 +98,12 @@ func New(cfg Config) (*World, error) {
 }
 
 // The size of a Lua thread: 128 registers is the least that gopher-lua takes at its word (below, it takes 5120), and
-// frames come in segments of eight. callStackSize is the depth of recursion that a script gets.
+// frames come in segments of eight. callStackSize is the depth of recursion that a script gets; the table of its segments,
+// 511 pointers and Go's header, just fits 4 KiB.
 const (
 	registrySize    = 128
 	registryMaxSize = 1 << 15
-	callStackSize   = 4096
+	callStackSize   = 4088
 )
 
 // ownModules are those that belong to the Lua world itself.
@@ -153,16 +154,16 @@ func (w *World) addModule(m *Module) error {
 // Exec runs a chunk: a prompt's line, a script. It returns when the chunk has returned; fibers and servers go on. The
 // context ends the run: what waits returns, and Lua stops at the next instruction.
 func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error) {
-	if err := w.root.ctx.Err(); err != nil {
-		return nil, w.whyEnded(err)
-	}
-	w.countRun(1)
-	defer w.countRun(-1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.root.ctx, func() { cancel(context.Cause(w.root.ctx)) })()
 	f := w.newFlow()
 	env := newEnv(ctx, w, f, cancel)
+	w.addRun(env.strand)
+	defer w.removeRun(env.strand)
+	if err := w.root.ctx.Err(); err != nil {
+		return nil, w.whyEnded(err)
+	}
 	if !w.baton.takeUntil(f.wait, env.done) {
 		return nil, w.whyEnded(context.Cause(ctx))
 	}
@@ -214,7 +215,7 @@ func (w *World) Interrupt() {
 
 // Close ends the world: fibers are cancelled, what is open is closed newest first, coroutines are given back.
 func (w *World) Close() {
-	w.end(context.Canceled)
+	w.finish(context.Canceled)
 	w.root.Close()
 	deadline := time.Now().Add(3 * time.Second)
 	for w.busy() && time.Now().Before(deadline) {

@@ -42,7 +42,7 @@ func IsIterative(ctx context.Context, start Starter) error {
 			if _, err := c.Write([]byte("me too")); err != nil {
 				return err
 			}
-			go func() { second <- expect(c, []byte("me too")); c.Close() }()
+			launch(func() { second <- expect(c, []byte("me too")); c.Close() })
 			if err := until(ctx, 5*time.Second, "a connection in the queue", func() (string, bool) {
 				st := s.Stats()
 				return fmt.Sprintf("%d queued, %d active", st.Queued, st.Active), st.Queued == 1 && st.Active == 1

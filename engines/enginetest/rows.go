@@ -40,10 +40,10 @@ func halfCloseRow(ctx context.Context, start Starter, apps kit) error {
 		defer c.Close()
 		data := pattern(300 << 10)
 		sent := make(chan error, 1)
-		go func() {
+		launch(func() {
 			_, err := c.Write(data)
 			sent <- errors.Join(err, c.CloseWrite())
-		}()
+		})
 		got, err := io.ReadAll(c)
 		if err := errors.Join(err, <-sent); err != nil {
 			return err
@@ -62,7 +62,7 @@ func largeRow(ctx context.Context, start Starter, apps kit) error {
 		defer c.Close()
 		data := pattern(8 << 20)
 		sent := make(chan error, 1)
-		go func() {
+		launch(func() {
 			sizes := rand.New(rand.NewPCG(1, 2))
 			for rest := data; len(rest) > 0; {
 				n := min(1+sizes.IntN(100000), len(rest))
@@ -73,7 +73,7 @@ func largeRow(ctx context.Context, start Starter, apps kit) error {
 				rest = rest[n:]
 			}
 			sent <- nil
-		}()
+		})
 		err = expect(c, data)
 		if err != nil {
 			c.Close() // so that the sender ends, too
@@ -212,12 +212,12 @@ func leftRow(p Promise) func(context.Context, Starter, kit) error {
 			failed := make(chan error, 100)
 			for range 100 {
 				all.Add(1)
-				go func() {
+				launch(func() {
 					defer all.Done()
 					if err := served(ctx, addr); err != nil {
 						failed <- err
 					}
-				}()
+				})
 			}
 			all.Wait()
 			select {

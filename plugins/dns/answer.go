@@ -14,7 +14,7 @@ type Answer struct {
 	Records  []Record       `lua:",list" help:"{name, type, ttl, data}"`
 	Rcode    string         `lua:"rcode" help:"the answer's code, NOERROR"`
 	Server   string         `lua:"server" help:"who said it, ip:port"`
-	Seconds  time.Duration  `lua:"seconds" help:"how long the exchange took"`
+	Took     time.Duration  `lua:"seconds" help:"how long the exchange took"`
 	Rejected map[string]int `lua:"rejected" help:"packets that were not the answer, by the reason: {id = 2}"`
 	Message  string         `lua:"message" help:"the whole message as text, its header and all its sections"`
 }
