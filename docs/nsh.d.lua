@@ -319,7 +319,7 @@ function _Conn:get(option) end
 function _Conn:set(option, value) end
 
 ---The kernel's TCP_INFO, by its field names without tcpi_.
----@return TCP_INFO?, Error?
+---@return TCPInfo?, Error?
 function _Conn:info() end
 
 ---The kernel's state of the connection: "ESTABLISHED", "CLOSE_WAIT", …
@@ -373,14 +373,14 @@ function server.handlers() end
 ---@field send_q number bytes that the peer has not acknowledged
 ---@field local_addr string its own address, "ip:port"
 ---@field peer_addr string the other end's address; "0.0.0.0:*" when there is none
+---@field process string name of that process, or nil
+---@field pid number lowest pid of those that hold it, or nil
 ---@field timer table {name = "on" | "keepalive" | "timewait" | "persist", seconds, retries}, or nil
----@field family string "ipv4" or "ipv6"
----@field proto string "tcp" or "udp"
 ---@field uid number user id of its owner
 ---@field inode string its inode as a string, "0" once no process has it
+---@field family string "ipv4" or "ipv6"
+---@field proto string "tcp" or "udp"
 ---@field cookie string its name among all sockets of this boot, as a string
----@field pid number lowest pid of those that hold it, or nil
----@field process string name of that process, or nil
 local _Socket = {}
 
 ---What the kernel knows of a connection (struct tcp_info of linux/tcp.h).
@@ -502,5 +502,5 @@ function sock.states(options) end
 
 ---Reads the kernel's TCP_INFO of a connection, by its field names without tcpi_.
 ---@param conn Conn
----@return table?, Error?
+---@return TCPInfo?, Error?
 function sock.info(conn) end

@@ -170,6 +170,11 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	defer w.baton.pass()
 	w.sweepObjects()
 	fn := w.seed.NewFunctionFromProto(c.proto)
+	if args == nil { // a script's arguments are its main chunk's ..., too
+		for _, a := range w.cfg.Args {
+			args = append(args, a)
+		}
+	}
 	in := make([]glua.LValue, len(args))
 	for i, a := range args {
 		in[i] = w.toLua(a)

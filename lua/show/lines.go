@@ -81,7 +81,7 @@ func rowValue(label string, name int, r row, o Options) []string {
 	switch v.Kind {
 	case List, Record:
 		one := compact(v, inner)
-		if o.depth() <= 1 || isFlat(v) && (inner.Width == 0 && len(one) <= 60 || Width(one) <= inner.Width) {
+		if o.depth() <= 1 || short(one, inner) && (isFlat(v) || v.Kind == List && !isTable(v) && Width(one) <= shortWidth) {
 			return []string{label + "  " + one}
 		}
 		return append([]string{strings.TrimRight(label, " ")}, indent(block(v, o.narrower(2)))...)
@@ -98,6 +98,13 @@ func rowValue(label string, name int, r row, o Options) []string {
 		s = o.paint(green, s)
 	}
 	return []string{label + "  " + s}
+}
+
+// shortWidth is up to where a nested value is read more easily on one line than below its label.
+const shortWidth = 60
+
+func short(one string, o Options) bool {
+	return o.Width == 0 && len(one) <= shortWidth || Width(one) <= o.Width
 }
 
 func index(i int) string { return strconv.Itoa(i + 1) }

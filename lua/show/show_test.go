@@ -56,7 +56,7 @@ func TestText(t *testing.T) {
 			"a\n1\n… 2 more"},
 		"wide runes": {list(rec(f("n", str("日本")), f("v", num("1"))), rec(f("n", str("a")), f("v", num("2")))), Options{},
 			"n     v\n日本  1\na     2"},
-		"mixed list": {list(rec(f("a", num("1"))), num("2")), Options{}, "1  {a = 1}\n2  2"},
+		"mixed list": {list(rec(f("a", num("1"))), num("2")), Options{}, "{{a = 1}, 2}"},
 		"color":      {rec(f("a", str("x"))), Options{Color: true}, "\x1b[36ma\x1b[0m  \x1b[32m\"x\"\x1b[0m"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,6 +78,9 @@ func block(n Node, o Options) []string {
 	case n.Kind == Record && len(n.Fields)+n.More > 0:
 		return recordLines(n, o)
 	case n.Kind == List && !isFlat(n):
+		if one := compact(n, o); short(one, o) && Width(one) <= shortWidth {
+			return []string{one}
+		}
 		return itemLines(n, o)
 	}
 	if s := compact(n, o); o.Width == 0 || Width(s) <= o.Width {

@@ -57,7 +57,7 @@ func lookup(ctx context.Context, place engines.Place, name string, o resolveOpti
 		}
 	}
 	a := newAnswer(msg)
-	a.Server, a.Seconds, a.Rejected = x.server.String(), time.Since(start), x.rejected
+	a.Server, a.Took, a.Rejected = x.server.String(), time.Since(start), x.rejected
 	return a, nil
 }
 

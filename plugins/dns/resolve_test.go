@@ -77,7 +77,7 @@ func TestAnswers(t *testing.T) {
 			if got := strings.Join(rows, "|"); got != c.want {
 				t.Errorf("%s %s over %s:\nsaw    %s\nwanted %s", c.name, c.typ, proto, got, c.want)
 			}
-			if a.Server != s.Addr || a.Rcode != "NOERROR" || a.Seconds <= 0 || a.Seconds > 5*time.Second || len(a.Rejected) != 0 {
+			if a.Server != s.Addr || a.Rcode != "NOERROR" || a.Took <= 0 || a.Took > 5*time.Second || len(a.Rejected) != 0 {
 				t.Errorf("%s %s: %+v", c.name, c.typ, a)
 			}
 		}
