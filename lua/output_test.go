@@ -70,7 +70,7 @@ w = fiber.spawn(function() error(evil) end) fiber.yield()`); err != nil {
 	}
 	w.Fail("evil \x1b[2J")
 	w.Close()
-	if s := out.String(); strings.ContainsAny(s, "\x1b\x07\x00\x9b") {
+	if s := out.String(); strings.ContainsAny(s, "\x1b\x07\x00\u009b") {
 		t.Errorf("control bytes are let through: %q", s)
 	}
 }

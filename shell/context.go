@@ -31,7 +31,6 @@ const (
 type bracket struct {
 	at     int    // its token's index
 	callee string // what is called with it: f( or f{; a { inside f( has f's
-	commas int    // how many arguments or fields stand before the cursor
 }
 
 // spotAt looks at the text before the cursor.
