@@ -11,6 +11,8 @@ import (
 
 	"github.com/chzyer/readline"
 	"golang.org/x/sys/unix"
+
+	"github.com/nsh-lab/nsh/lua"
 )
 
 // A completer answers the Tab key: what the line becomes, and what to show above it.
@@ -67,7 +69,7 @@ func newTermEditor(in, out *os.File, h *history, c completer, color bool, warn f
 		return nil, err
 	}
 	signal.Notify(e.winch, unix.SIGWINCH)
-	go e.watchWindow()
+	lua.Go("window size", nil, e.watchWindow)
 	return e, nil
 }
 

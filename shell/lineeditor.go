@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/nsh-lab/nsh/lua"
 )
 
 // errInterrupted is Ctrl-C while a line is typed.
@@ -65,7 +67,7 @@ func (p *plainEditor) ReadLine(prompt string) (string, error) {
 	}
 	if !p.reading {
 		p.reading = true
-		go p.read()
+		lua.Go("reader", nil, p.read)
 	}
 	select {
 	case l := <-p.line:

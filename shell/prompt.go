@@ -28,13 +28,13 @@ type prompt struct {
 func (p *prompt) loop() int {
 	finished := make(chan struct{})
 	defer close(finished)
-	go func() { // os.exit in a fiber ends the waiting, too
+	lua.Go("prompt", nil, func() { // os.exit in a fiber ends the waiting, too
 		select {
 		case <-p.world.Done():
 			p.editor.HangUp()
 		case <-finished:
 		}
-	}()
+	})
 	for {
 		entry, c, expression, err := p.read()
 		var exit *lua.ExitError

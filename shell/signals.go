@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/nsh-lab/nsh/lua"
 )
 
 // A guard turns signals into orderly ends. Ctrl-C cancels what runs; SIGTERM and SIGHUP end nsh.
@@ -31,7 +33,7 @@ func newGuard() *guard {
 	// With a handler, writing to a closed pipe is an error like any other, and the world ends in order. Ignoring the
 	// signal would do that, too, but programs that a script starts would inherit it.
 	signal.Notify(g.pipes, syscall.SIGPIPE)
-	go g.watch()
+	lua.Go("signals", nil, g.watch)
 	return g
 }
 
