@@ -103,7 +103,7 @@ func newWorld(t testing.TB) (*World, *safeBuffer) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		w.Close()
-		deadline := time.Now().Add(3 * time.Second)
+		deadline := time.Now().Add(30 * time.Second)
 		for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
 			runtime.Gosched()
 			time.Sleep(time.Millisecond)
