@@ -23,7 +23,7 @@ type hub struct {
 	errors      int64
 	reasons     map[string]int64
 	workers     []*Counters
-	stopped     bool
+	gone        chan struct{} // closed when nobody holds the hub any more
 }
 
 // bufferSize is how much is read at once. Loopback segments are up to 64 KiB long.
@@ -69,6 +69,7 @@ func (h *hub) drop() {
 	if h.holders--; h.holders == 0 {
 		raw.Close(h.stopFd)
 		h.stopFd = -1
+		close(h.gone)
 	}
 }
 
@@ -86,7 +87,6 @@ func (h *hub) conns() []*Conn {
 // stop wakes everybody who waits in the server. The context that they look at then has ended already.
 func (h *hub) stop() {
 	h.mu.Lock()
-	h.stopped = true
 	if h.stopFd >= 0 {
 		raw.Notify(h.stopFd)
 	}

@@ -35,7 +35,8 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 	if log == nil {
 		log = func(string, ...any) {}
 	}
-	h := &hub{place: cfg.Place, log: log, limit: cfg.Options.SendLimit, base: context.Background(), stopFd: stopFd, holders: 1}
+	h := &hub{place: cfg.Place, log: log, limit: cfg.Options.SendLimit, base: context.Background(), stopFd: stopFd,
+		holders: 1, gone: make(chan struct{})}
 	if h.limit <= 0 {
 		h.limit = DefaultSendLimit
 	}

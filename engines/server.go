@@ -79,6 +79,11 @@ func (s *Server) ended(err error) {
 	for _, c := range s.ln.Conns() {
 		c.closeDescriptor()
 	}
+	// A call that was going on when its connection was closed does the closing as it returns, which is now.
+	select {
+	case <-s.ln.hub.gone:
+	case <-time.After(stopLimit / 2):
+	}
 	close(s.done)
 }
 
