@@ -69,28 +69,30 @@ func (p *parked) recv(ctx context.Context, w *waiter, buf []byte) (n int, errno 
 func (p *parked) until(ctx context.Context, w *waiter, s *side, want Interest, f func(uintptr) bool,
 	deadline func(time.Time) error, run func(func(uintptr) bool) error) (Interest, error) {
 	w.hook(s, ctx)
-	for {
-		if w.closed.Load() {
-			return 0, net.ErrClosed
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if w.base != nil && w.base.Err() != nil {
-			return 0, net.ErrClosed
-		}
-		if s.poked.Swap(false) {
-			deadline(time.Time{})
-			return 0, nil
-		}
-		w.count.Syscalls.Add(1)
-		err := run(f)
-		if err == nil {
-			w.count.Wakeups.Add(1)
-			return want, nil
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return 0, net.ErrClosed
-		}
+	if w.closed.Load() {
+		return 0, net.ErrClosed
 	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if w.base != nil && w.base.Err() != nil {
+		return 0, net.ErrClosed
+	}
+	if s.poked.Swap(false) {
+		deadline(time.Time{})
+		return 0, nil
+	}
+	w.count.Syscalls.Add(1)
+	err := run(f)
+	if err == nil {
+		w.count.Wakeups.Add(1)
+		return want, nil
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, net.ErrClosed
+	}
+	// A poke sets its mark first and the deadline after. Whoever took the mark in between finds the deadline here,
+	// and must clear it, or would never wait again. What the poke was for is seen on the next look.
+	deadline(time.Time{})
+	return 0, nil
 }
