@@ -61,10 +61,7 @@ func (w *World) readable(path string) error {
 
 // readFile reads a source file.
 func (w *World) readFile(path string) (string, error) {
-	if err := w.readable(path); err != nil {
-		return "", &os.PathError{Op: "open", Path: path, Err: plainErr(err)}
-	}
-	f, err := os.Open(path)
+	f, err := w.OpenFile(path, os.O_RDONLY)
 	if err != nil {
 		return "", err
 	}

@@ -32,6 +32,9 @@ func (w *World) openSystem() {
 	stdLines := ioMod.RawGetString("lines")
 	set(ioMod, "lines", func(L *glua.LState) int {
 		if L.GetTop() > 0 {
+			if w.cfg.Confine && w.cfg.Files != nil {
+				return w.handedLines(L)
+			}
 			if err := w.readable(textArg(L, 1, "io.lines", "path")); err != nil {
 				L.RaiseError("io.lines: %s", err)
 			}
@@ -65,6 +68,10 @@ func (w *World) confine(osMod, ioMod *glua.LTable) {
 	refuse(ioMod, "io.tmpfile", "a script file writes nothing")
 	refuse(ioMod, "io.output", "a script file writes nothing")
 	refuse(ioMod, "io.input", "use io.open")
+	if w.cfg.Files != nil {
+		ioMod.RawSetString("open", w.seed.NewFunction(w.handedOpen))
+		return
+	}
 	open := ioMod.RawGetString("open").(*glua.LFunction)
 	ioMod.RawSetString("open", w.seed.NewFunction(func(L *glua.LState) int {
 		path, mode := textArg(L, 1, "io.open", "path"), "r"

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/fence"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
@@ -16,11 +18,15 @@ import (
 // An app is one start of nsh.
 type app struct {
 	set     *plugins.Set
+	helper  *helper
 	command command
 	in      *os.File
 	out     *os.File
 	err     *os.File
 	getenv  func(string) string
+	script  *os.File      // of a FILE, open
+	inside  *fence.Inside // nil outside the fence
+	files   lua.Files     // of a script that may not open what it likes
 }
 
 // A source is something to run: a script, or the code of -e.
@@ -37,6 +43,12 @@ func (a *app) main() int {
 	}
 	g := newGuard()
 	defer g.close()
+	if limit := a.command.time; limit > 0 && a.inside == nil { // behind the fence, the parent sees to it
+		defer time.AfterFunc(limit, func() {
+			fmt.Fprintln(a.err, lateText(a.subject(), limit))
+			g.end(exitFailed)
+		}).Stop()
+	}
 	asks := len(runs) == 0 || a.command.stay
 	var editor lineEditor
 	var tab *tabCompleter
@@ -62,7 +74,7 @@ func (a *app) main() int {
 	p := &prompt{session: s, editor: editor}
 	if tab != nil {
 		tab.know, tab.width, tab.block = worldKnowledge{s.world, s.index}, s.look.width, func() string { return p.typed }
-		fmt.Fprint(stdout, banner(a.held()))
+		fmt.Fprint(stdout, banner(a.about()))
 	}
 	code = p.loop()
 	s.end()
@@ -85,20 +97,39 @@ func (a *app) sources() ([]source, error) {
 		text, err := io.ReadAll(a.in)
 		return append(runs, source{"stdin", string(text), false}), err
 	case c.file != "":
-		text, err := os.ReadFile(c.file)
+		defer a.script.Close()
+		text, err := io.ReadAll(a.script)
 		if err != nil {
-			return nil, plainFileError(err)
+			return nil, fmt.Errorf("%s: %w", c.file, unwrapPath(err))
 		}
 		runs = append(runs, source{c.file, string(text), false})
 	}
 	return runs, nil
 }
 
-// plainFileError says what is wrong with a file without the name of the system call.
-func plainFileError(err error) error {
+// openScript opens the FILE of the command line.
+func (a *app) openScript() error {
+	name := a.command.file
+	if name == "" || name == "-" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, unwrapPath(err))
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return fmt.Errorf("%s: %w", name, syscall.EISDIR)
+	}
+	a.script = f
+	return nil
+}
+
+// unwrapPath is what is wrong with a file, without the name of the system call.
+func unwrapPath(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", p.Path, p.Err)
+		return p.Err
 	}
 	return err
 }
@@ -109,19 +140,24 @@ func (a *app) held() bool {
 }
 
 func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
-	h, mods, err := newHelper(a.set.Modules(), stdout)
-	if err != nil {
-		return nil, err
-	}
+	a.helper.out = stdout
 	s := &session{
-		index: h.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
+		index: a.helper.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
 		out: stdout, err: stderr, texts: map[string]string{}, json: a.command.json,
 	}
 	held := a.held()
+	if held && a.files == nil {
+		files, err := a.openFolders()
+		if err != nil {
+			return nil, err
+		}
+		a.files = files
+	}
+	var err error
 	s.world, err = lua.New(lua.Config{
-		Modules: mods, Script: a.command.file, Args: a.command.args,
+		Modules: a.helper.modules, Script: a.command.file, Args: a.command.args,
 		Stdout: stdout, Stderr: stderr, Style: s.look.options, JSON: s.json,
-		Place: engines.Here{LoopbackOnly: held}, Confine: held,
+		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files,
 	})
 	if err != nil {
 		return nil, err
@@ -138,9 +174,13 @@ func (a *app) editor() (lineEditor, *tabCompleter) {
 		return newPlainEditor(a.in, a.out, in && out), nil
 	}
 	warn := func(err error) { fmt.Fprintln(a.err, "nsh:", err) }
-	h, err := openHistory(historyPath(a.getenv))
-	if err != nil && !errors.Is(err, syscall.EROFS) { // a system that is read-only knows that it is
-		warn(err)
+	h := &history{}
+	if a.inside == nil || !a.held() { // the prompt after a script has no files
+		var err error
+		h, err = openHistory(historyPath(a.getenv))
+		if err != nil && !errors.Is(err, syscall.EROFS) { // a system that is read-only knows that it is
+			warn(err)
+		}
 	}
 	tab := &tabCompleter{}
 	e, err := newTermEditor(a.in, a.out, h, tab, lookOf(a.out, a.command.noColor, a.getenv).color, warn)
@@ -150,10 +190,17 @@ func (a *app) editor() (lineEditor, *tabCompleter) {
 	return e, tab
 }
 
-func banner(held bool) string {
-	about := ""
-	if held {
-		about = ", held to loopback addresses (--host lifts that)"
+// about says what holds a prompt, if anything does.
+func (a *app) about() string {
+	switch {
+	case a.inside != nil:
+		return ", in a network of its own"
+	case a.private():
+		return ", held to loopback addresses"
 	}
+	return ""
+}
+
+func banner(about string) string {
 	return version() + about + "\nhelp() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves\n"
 }

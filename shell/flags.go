@@ -3,6 +3,7 @@ package shell
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nsh-lab/nsh/lua"
 )
@@ -21,7 +22,7 @@ type flagDef struct {
 	names []string // as typed: "-e", "--host"
 	value string   // what follows, for --help; "" when nothing does
 	help  string
-	set   func(c *command, value string)
+	set   func(c *command, value string) error
 }
 
 // A command is what the command line asks for.
@@ -31,6 +32,11 @@ type command struct {
 	args     []string
 	stay     bool // -i: a prompt afterwards
 	host     bool
+	private  bool // --private: a network of its own also for what is no file
+	out      string
+	memory   uint64        // bytes; 0 is the usual
+	time     time.Duration // 0 is no limit
+	doctor   bool
 	json     bool
 	noColor  bool
 	version  bool
@@ -39,16 +45,30 @@ type command struct {
 }
 
 func flagTable() []flagDef {
+	yes := func(f func(c *command)) func(*command, string) error {
+		return func(c *command, _ string) error { f(c); return nil }
+	}
 	return []flagDef{
-		{[]string{"-e"}, "CODE", "run CODE; may be given several times", func(c *command, v string) {
+		{[]string{"-e"}, "CODE", "run CODE; may be given several times", func(c *command, v string) error {
 			c.code, c.explicit = append(c.code, v), true
+			return nil
 		}},
-		{[]string{"-i"}, "", "a prompt after FILE or CODE", func(c *command, _ string) { c.stay = true }},
-		{[]string{"--host"}, "", "let FILE reach this machine's networks, not loopback alone", func(c *command, _ string) { c.host = true }},
-		{[]string{"--json"}, "", "print values as lines of JSON", func(c *command, _ string) { c.json = true }},
-		{[]string{"--no-color"}, "", "no colours (so does NO_COLOR in the environment)", func(c *command, _ string) { c.noColor = true }},
-		{[]string{"--version", "-v"}, "", "print the version", func(c *command, _ string) { c.version = true }},
-		{[]string{"--help", "-h"}, "", "print this", func(c *command, _ string) { c.help = true }},
+		{[]string{"-i"}, "", "a prompt after FILE or CODE", yes(func(c *command) { c.stay = true })},
+		{[]string{"--host"}, "", "let FILE use this machine's networks, files and programs", yes(func(c *command) { c.host = true })},
+		{[]string{"--private"}, "", "a network of its own for the prompt, or for CODE, too", yes(func(c *command) { c.private = true })},
+		{[]string{"--out"}, "DIR", "let FILE write files below DIR", func(c *command, v string) error { c.out = v; return nil }},
+		{[]string{"--memory"}, "SIZE", "let it use SIZE of memory (512M, 2G); 4G for a FILE", func(c *command, v string) (err error) {
+			c.memory, err = parseSize(v)
+			return err
+		}},
+		{[]string{"--time"}, "TIME", "end it after TIME (10s, 5m), with exit code 1", func(c *command, v string) (err error) {
+			c.time, err = parseTime(v)
+			return err
+		}},
+		{[]string{"--json"}, "", "print values as lines of JSON", yes(func(c *command) { c.json = true })},
+		{[]string{"--no-color"}, "", "no colours (so does NO_COLOR in the environment)", yes(func(c *command) { c.noColor = true })},
+		{[]string{"--version", "-v"}, "", "print the version", yes(func(c *command) { c.version = true })},
+		{[]string{"--help", "-h"}, "", "print this", yes(func(c *command) { c.help = true })},
 	}
 }
 
@@ -79,13 +99,27 @@ func parseArgs(args []string) (command, error) {
 	case len(args) == 0:
 	case len(c.code) > 0: // with -e there is no script: the rest are arguments of the code
 		c.args = args
+	case args[0] == "doctor" && len(args) == 1: // a script of that name is ./doctor
+		c.doctor = true
 	default:
 		c.file, c.args, c.explicit = args[0], args[1:], true
 	}
-	if c.file == "-" && c.stay {
-		return c, &usageError{"-i cannot follow a script that is read from standard input"}
+	return c, c.contradiction()
+}
+
+// contradiction says which flags cannot go together.
+func (c *command) contradiction() error {
+	switch {
+	case c.file == "-" && c.stay:
+		return &usageError{"-i cannot follow a script that is read from standard input"}
+	case c.host && c.private:
+		return &usageError{"--host and --private contradict each other"}
+	case c.host && c.out != "":
+		return &usageError{"--out does not go with --host, where a script writes what it likes"}
+	case c.out != "" && c.file == "" && c.explicit:
+		return &usageError{"--out is for a FILE; CODE writes what it likes"}
 	}
-	return c, nil
+	return nil
 }
 
 // flag applies one flag and gives back the arguments after it.
@@ -111,7 +145,9 @@ func (c *command) flag(table []flagDef, arg string, rest []string) ([]string, er
 		}
 		value, rest = rest[0], rest[1:]
 	}
-	def.set(c, value)
+	if err := def.set(c, value); err != nil {
+		return nil, &usageError{fmt.Sprintf("flag %s: %s", name, err)}
+	}
 	return rest, nil
 }
 
@@ -142,9 +178,10 @@ func unknownFlag(table []flagDef, name string) error {
 func usage() string {
 	var b strings.Builder
 	b.WriteString(`usage: nsh [flags]                  a prompt; or a script piped in
-       nsh [flags] FILE [args]      run a script; its arguments are in the table arg
+       nsh [flags] FILE [args]      run a script; its arguments are in arg
        nsh [flags] - [args]         run a script read from standard input
        nsh [flags] -e CODE [args]   run code
+       nsh doctor                   say what this machine allows
 
 `)
 	for _, d := range flagTable() {
@@ -156,8 +193,11 @@ func usage() string {
 	}
 	b.WriteString(`  --             end of the flags
 
-A file, - and piped input are held to loopback addresses unless --host is given; the prompt and -e are not.
-Exit codes: 0 all held, 1 an error or a failed check, 2 usage, 77 cannot run here, 130 interrupted.
+FILE, - and piped input have a network of their own, with nothing but loopback
+in it. They read below the script's folder, write below --out DIR, and start no
+programs. --host lifts all of that; the prompt and -e are free anyway.
+Exit codes: 0 all held, 1 an error or a failed check, 2 usage, 77 cannot run
+here, 130 interrupted.
 At the prompt, help() says what there is.
 `)
 	return b.String()

@@ -10,17 +10,18 @@ import (
 
 // A helper is the function help: a module of the shell's own, which explains all modules, itself included.
 type helper struct {
-	index *lua.Index
-	out   io.Writer
+	index   *lua.Index
+	modules []lua.Module // all that there are
+	out     io.Writer
 }
 
-// newHelper declares help beside the other modules and gives all of them.
-func newHelper(mods []lua.Module, out io.Writer) (*helper, []lua.Module, error) {
-	h := &helper{out: out}
-	all := append(append([]lua.Module{}, mods...), h.module())
+// newHelper declares help beside the other modules.
+func newHelper(mods []lua.Module) (*helper, error) {
+	h := &helper{}
+	h.modules = append(append(h.modules, mods...), h.module())
 	var err error
-	h.index, err = lua.NewIndex(all)
-	return h, all, err
+	h.index, err = lua.NewIndex(h.modules)
+	return h, err
 }
 
 func (h *helper) module() lua.Module {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/nsh-lab/nsh/internal/fence"
 	"github.com/nsh-lab/nsh/plugins"
 )
 
@@ -15,33 +16,77 @@ import (
 //
 //	func main() { os.Exit(shell.Main(append(std.All(), mine.Plugin)...)) }
 func Main(ps ...plugins.Plugin) int {
-	set, err := plugins.NewSet(ps...)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nsh:", err)
-		return exitFailed
-	}
-	// nsh may have started itself again, as a worker or a laboratory: then it is nothing else.
 	args := os.Args[1:]
-	if run, ok := set.Role(args); ok {
-		return run()
-	}
-	if len(args) > 0 && strings.HasPrefix(args[0], plugins.RolePrefix) {
-		fmt.Fprintf(os.Stderr, "nsh: no plugin has the role %s\n", strings.TrimPrefix(args[0], plugins.RolePrefix))
-		return exitUsage
+	// nsh may have started itself again, as a worker, a laboratory or behind the fence: then it is nothing else.
+	role := len(args) > 0 && strings.HasPrefix(args[0], plugins.RolePrefix)
+	switch {
+	case role && args[0] == fence.ProbeArg:
+		return fence.Probed()
+	case role && args[0] == privateRole:
+		return inside(args[1:], ps)
+	case role:
+		return playRole(args, ps)
 	}
 	c, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nsh:", err)
 		return exitUsage
 	}
+	a := &app{command: c, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
 	switch {
 	case c.help:
 		return write(os.Stdout, usage())
 	case c.version:
 		return write(os.Stdout, version()+"\n")
+	case c.doctor:
+		return write(os.Stdout, doctor())
 	}
-	a := &app{set: set, command: c, in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}
+	if err := a.openScript(); err != nil {
+		fmt.Fprintln(os.Stderr, "nsh:", err)
+		return exitUsage
+	}
+	if a.private() {
+		if code, done := a.startPrivate(args); done {
+			return code
+		}
+	}
+	if l := a.limits(); l != (fence.Limits{}) {
+		if err := l.Apply(); err != nil {
+			fmt.Fprintln(os.Stderr, "nsh: limits:", err)
+			return exitFailed
+		}
+	}
+	return a.run(ps)
+}
+
+// run is nsh in this very process.
+func (a *app) run(ps []plugins.Plugin) int {
+	if err := a.declare(ps); err != nil {
+		fmt.Fprintln(a.err, "nsh:", err)
+		return exitFailed
+	}
 	return a.main()
+}
+
+// declare reads what the plugins declare.
+func (a *app) declare(ps []plugins.Plugin) (err error) {
+	if a.set, err = plugins.NewSet(ps...); err == nil {
+		a.helper, err = newHelper(a.set.Modules())
+	}
+	return err
+}
+
+func playRole(args []string, ps []plugins.Plugin) int {
+	set, err := plugins.NewSet(ps...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nsh:", err)
+		return exitFailed
+	}
+	if run, ok := set.Role(args); ok {
+		return run()
+	}
+	fmt.Fprintf(os.Stderr, "nsh: no plugin has the role %s\n", strings.TrimPrefix(args[0], plugins.RolePrefix))
+	return exitUsage
 }
 
 func write(w io.Writer, text string) int {

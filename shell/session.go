@@ -170,11 +170,16 @@ func (s *session) source(name string) (string, bool) {
 	if text, ok := s.texts[name]; ok {
 		return text, true
 	}
-	const most = 4 << 20
-	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+	f, err := s.world.OpenFile(name, os.O_RDONLY)
+	if err != nil {
 		return "", false
 	}
-	data, err := os.ReadFile(name)
+	defer f.Close()
+	const most = 4 << 20
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return "", false
+	}
+	data, err := io.ReadAll(f)
 	return string(data), err == nil
 }
 

@@ -29,12 +29,21 @@ const grace = 4 * time.Second
 
 func newGuard() *guard {
 	g := &guard{signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), restore: func() {}, typing: func() {}, hangUp: func() {}}
-	signal.Notify(g.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	notify(g.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// With a handler, writing to a closed pipe is an error like any other, and the world ends in order. Ignoring the
 	// signal would do that, too, but programs that a script starts would inherit it.
 	signal.Notify(g.pipes, syscall.SIGPIPE)
 	lua.Go("signals", nil, g.watch)
 	return g
+}
+
+// notify is signal.Notify but for what was ignored when nsh was started: nohup means it.
+func notify(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
 }
 
 func (g *guard) watch() {

@@ -8,15 +8,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/nsh-lab/nsh/plugins"
 )
 
 // asNsh makes this test binary be nsh: the tests below run the real program.
 const asNsh = "NSH_TEST_BE_NSH"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asNsh) != "" {
+	if os.Getenv(asNsh) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], plugins.RolePrefix) {
 		main()
 	}
 	os.Exit(m.Run())
@@ -29,7 +32,7 @@ func nsh(t *testing.T, dir, stdin string, args ...string) (stdout, stderr string
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), asNsh+"=1")
+	cmd.Env = append(os.Environ(), asNsh+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -89,4 +92,34 @@ func TestReadme(t *testing.T) {
 			t.Errorf("example %d: exit code %d\n%s\n%s%s", i+1, code, b[1], out, errs)
 		}
 	}
+}
+
+// TestSideBySide runs two scripts that listen on the same port, at the same time: each has a network of its own.
+func TestSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	text := `
+		local s = assert(server.start{addr = "127.0.0.1:7", handler = "echo"})
+		fiber.sleep(0.3)
+		local c = assert(client.dial("127.0.0.1:7"))
+		c:send(arg[1] .. "\n")
+		print(c:recv("line"), #sock.list{state = "ESTABLISHED", port = 7})
+	`
+	if err := os.WriteFile(filepath.Join(dir, "echo.lua"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	for _, word := range []string{"one", "two"} {
+		both.Add(1)
+		go func() {
+			defer both.Done()
+			out, errs, code := nsh(t, dir, "", "echo.lua", word)
+			if strings.Contains(errs, "no network of its own") {
+				return
+			}
+			if code != 0 || out != word+"\t2\n" || errs != "" {
+				t.Errorf("%s: exit code %d: %s%s", word, code, out, errs)
+			}
+		}()
+	}
+	both.Wait()
 }
