@@ -50,7 +50,7 @@ func Enter(o Options) (*Inside, error) {
 }
 
 func enter(o Options) error {
-	time.Now().Zone() // reads the time zone, which is a file, while there are files
+	_ = time.Now().Local().String() // reads the time zone, which is a file, while there are files
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("bringing up the loopback device: %w", err)
 	}
