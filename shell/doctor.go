@@ -76,11 +76,11 @@ func netemAdvice(netem, err error) string {
 	case err != nil:
 		return "not tried: there are no namespaces to try it in"
 	case netem == nil:
-		return "yes: the kernel has netem for the links of laboratories"
+		return "yes: the kernel has netem, which can delay and lose packets"
 	case errors.Is(netem, unix.ENOENT):
-		return "the kernel has no netem; nsh itself carries the frames of links that have delay or loss"
+		return "the kernel has no netem: it cannot delay or lose packets by itself"
 	}
-	return fmt.Sprintf("netem fails (%v); nsh itself carries the frames of links that have delay or loss", netem)
+	return fmt.Sprintf("netem fails (%v): the kernel cannot delay or lose packets by itself", netem)
 }
 
 // tryUring makes the smallest ring and closes it.
