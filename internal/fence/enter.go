@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nsh-lab/nsh/internal/pass"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,10 +44,10 @@ func Enter(o Options) (*Inside, error) {
 		return nil, errors.New("this is for nsh itself to start")
 	}
 	if err := enter(o); err != nil {
-		send(fdAsk, append([]byte{msgFailed}, err.Error()...), -1)
+		pass.Send(fdAsk, append([]byte{msgFailed}, err.Error()...))
 		return nil, err
 	}
-	return in, send(fdAsk, []byte{msgReady}, -1)
+	return in, pass.Send(fdAsk, []byte{msgReady})
 }
 
 func enter(o Options) error {
@@ -102,11 +103,11 @@ func (c *Child) Ready() error {
 	const patience = 20 // seconds: a loaded machine is slow, but not for ever
 	unix.SetsockoptTimeval(c.ask, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: patience})
 	buf := make([]byte, mostPath)
-	n, fd, err := receive(c.ask, buf)
+	n, fds, err := pass.Receive(c.ask, buf)
 	unix.SetsockoptTimeval(c.ask, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{})
 	switch {
-	case fd >= 0:
-		unix.Close(fd)
+	case fds != nil:
+		pass.Close(fds)
 		return syscall.EPROTO
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDied, err)

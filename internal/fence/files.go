@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/nsh-lab/nsh/internal/pass"
 	"golang.org/x/sys/unix"
 )
 
@@ -165,17 +166,18 @@ func (a *Asker) Open(path string, flag int) (*os.File, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := send(a.socket, append(append([]byte{msgOpen}, word(flag)...), path...), -1); err != nil {
+	if err := pass.Send(a.socket, append(append([]byte{msgOpen}, word(flag)...), path...)); err != nil {
 		return nil, err
 	}
 	buf := make([]byte, mostPath)
-	n, fd, err := receive(a.socket, buf)
+	n, fds, err := pass.Receive(a.socket, buf)
 	switch {
 	case err != nil:
 		return nil, err
-	case fd >= 0:
-		return os.NewFile(uintptr(fd), path), nil
+	case len(fds) == 1:
+		return os.NewFile(uintptr(fds[0]), path), nil
 	case n < 5:
+		pass.Close(fds)
 		return nil, syscall.EIO
 	}
 	if errno := number(buf[1:5]); errno != 0 {
@@ -188,10 +190,8 @@ func (a *Asker) Open(path string, flag int) (*os.File, error) {
 func (c *Child) Serve(files *Files) {
 	buf := make([]byte, mostPath+8)
 	for {
-		n, fd, err := receive(c.ask, buf)
-		if fd >= 0 {
-			unix.Close(fd)
-		}
+		n, fds, err := pass.Receive(c.ask, buf)
+		pass.Close(fds)
 		if err != nil || n < 5 || buf[0] != msgOpen {
 			return
 		}
@@ -205,13 +205,13 @@ func (c *Child) answer(files *Files, path string, flag int) error {
 	file, err := files.Open(path, flag)
 	if err == nil {
 		defer file.Close()
-		return send(c.ask, []byte{msgHere}, int(file.Fd()))
+		return pass.Send(c.ask, []byte{msgHere}, int(file.Fd()))
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		return send(c.ask, append([]byte{msgNo}, word(int(errno))...), -1)
+		return pass.Send(c.ask, append([]byte{msgNo}, word(int(errno))...))
 	}
-	return send(c.ask, append(append([]byte{msgNo}, word(0)...), err.Error()...), -1)
+	return pass.Send(c.ask, append(append([]byte{msgNo}, word(0)...), err.Error()...))
 }
 
 func word(n int) []byte   { return []byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)} }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/nsh-lab/nsh/internal/pass"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +23,7 @@ const nobody = 65534
 // outlive the child: the kernel sends the signal of a parent's death when the thread that started the child ends.
 func Start(c Config) (*Child, error) {
 	runtime.LockOSThread()
-	ask, asked, err := socketpair()
+	ask, asked, err := pass.Pair()
 	if err != nil {
 		return nil, err
 	}
