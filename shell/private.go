@@ -137,7 +137,11 @@ func inside(args []string, ps []plugins.Plugin) int {
 	}
 	declared := make(chan error, 1)
 	lua.Go("plugins", func(err error) { declared <- err }, func() { declared <- a.declare(ps) }) // while the kernel mounts
-	in, err := fence.Enter(fence.Options{SeesFiles: !a.held(), Limits: limits})
+	root := fence.AllFiles
+	if a.held() {
+		root = fence.NoFiles
+	}
+	in, err := fence.Enter(fence.Options{Root: root, Limits: limits})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nsh:", err)
 		return exitFailed

@@ -13,10 +13,18 @@ import (
 
 // Options say how the child is to live.
 type Options struct {
-	// SeesFiles leaves it the machine's file system, as the user has it; without it there is an empty one.
-	SeesFiles bool
-	Limits    Limits
+	Root   Root
+	Limits Limits
 }
+
+// A Root says what a child sees of the machine's files.
+type Root int
+
+const (
+	NoFiles  Root = iota // nothing
+	Programs             // what programs need to run, to read only: no data, no folder where sockets lie
+	AllFiles             // what the user sees
+)
 
 // Inside is what a child finds behind the fence.
 type Inside struct {
@@ -25,6 +33,9 @@ type Inside struct {
 	Files  *Asker   // asks the parent to open
 	alive  *os.File
 }
+
+// Socket is this end of the socket to the parent, for a child that is not there to run a script.
+func (in *Inside) Socket() int { return in.Files.socket }
 
 // Enter makes the child's new namespaces what they are to be: loopback up, a /proc that shows its own processes, a root
 // without the machine's files, limits. The parent's Ready hears how it went.
@@ -62,10 +73,10 @@ func enter(o Options) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("taking the mounts apart: %w", err)
 	}
-	if o.SeesFiles {
+	if o.Root == AllFiles {
 		return freshProc("/proc")
 	}
-	return emptyRoot()
+	return ownRoot(o.Root)
 }
 
 // loopbackUp sets IFF_UP; the addresses 127.0.0.1 and ::1 come by themselves.

@@ -45,6 +45,9 @@ func (c *Child) Signal(s syscall.Signal) error { return c.process.Signal(s) }
 // Pid is the child's number in the parent's namespace.
 func (c *Child) Pid() int { return c.process.Pid }
 
+// Socket is the parent's end of the socket to the child, for a child that is asked rather than asks.
+func (c *Child) Socket() int { return c.ask }
+
 // Wait waits for the end of the child, and so of everything that it has started, for those die with the first process
 // of their namespace.
 func (c *Child) Wait() (*os.ProcessState, error) { return c.process.Wait() }

@@ -61,17 +61,30 @@ func TestContainment(t *testing.T) {
 		}
 		attempts = append(attempts, attempt{"write", []string{"/proc/sys/" + name, strings.TrimSpace(string(value))}, "refused: "})
 	}
+	// The same where programs can run, with what only programs can try.
+	for _, a := range attempts {
+		if a.probe != "root" && !strings.Contains(strings.Join(a.args, " "), "/etc/hosts") { // which is the laboratory's own there
+			attempts = append(attempts, attempt{"programs:" + a.probe, a.args, a.want})
+		}
+	}
+	attempts = append(attempts,
+		attempt{"programs:run", []string{"/bin/sh", "-c", "echo it runs"}, "it runs"},
+		attempt{"programs:run", []string{"/bin/cat", "/etc/passwd"}, "refused: exit status 1"},
+		attempt{"programs:write", []string{"/usr/bin/x", "x"}, "refused: "},
+		attempt{"programs:read", []string{"/root/.profile"}, "refused: open /root/.profile: no such file"},
+		attempt{"programs:read", []string{"/run/utmp"}, "refused: open /run/utmp: no such file"},
+	)
 	for who, uid := range users() {
 		for _, a := range attempts {
 			s := start{user: uid}
-			if a.probe == "setns" {
+			if strings.HasSuffix(a.probe, "setns") {
 				s.hand = "/proc/self/ns/net"
 			}
 			t.Run(who+" "+a.probe+" "+strings.Join(a.args, " "), func(t *testing.T) {
 				if got, code := s.try(t, a.probe, a.args...); code != 0 || !strings.HasPrefix(got, a.want) {
 					t.Errorf("exit code %d: %s", code, got)
 				}
-				if a.probe == "setns" || a.probe == "limits" || a.probe == "write" && a.args[0] != "/proc/sys/vm/overcommit_memory" {
+				if strings.Contains(a.probe, ":") || a.probe == "setns" || a.probe == "limits" || a.probe == "write" && a.args[0] != "/proc/sys/vm/overcommit_memory" {
 					return // the nested process is handed nothing; the other sysctls are like the one
 				}
 				// A user namespace inside is a right of everybody's, and gets nobody any further.

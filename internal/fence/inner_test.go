@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -19,7 +20,11 @@ import (
 
 // inner is behind the fence and runs a probe, which prints what it could do.
 func inner(probe string, args []string) int {
-	in, err := Enter(Options{Limits: Limits{Memory: 1 << 30, CPU: time.Minute}})
+	o := Options{Limits: Limits{Memory: 1 << 30, CPU: time.Minute}}
+	if rest, ok := strings.CutPrefix(probe, "programs:"); ok {
+		probe, o.Root = rest, Programs
+	}
+	in, err := Enter(o)
 	if err != nil {
 		return 4
 	}
@@ -127,6 +132,10 @@ func probes() map[string]func(in *Inside, args []string) string {
 			}
 			c.Wait()
 			return ""
+		},
+		"run": func(_ *Inside, args []string) string {
+			out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+			return did(string(out), err)
 		},
 		"device": func(*Inside, []string) string {
 			return did("made", unix.Mknod("/tmp/disk", unix.S_IFBLK|0o600, int(unix.Mkdev(254, 0))))

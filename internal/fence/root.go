@@ -23,11 +23,14 @@ func freshProc(at string) error {
 	return nil
 }
 
-// emptyRoot makes the root a read-only file system in memory: /proc, /dev/null, a /tmp for sockets with a path, the
-// names of the loopback addresses, and, of a program that is not linked statically, its libraries, without which it
-// could not start itself again.
-func emptyRoot() error {
-	libs := libraries()
+// ownRoot makes the root a read-only file system in memory: /proc, /dev/null, a /tmp for sockets with a path, the
+// names of the loopback addresses, and either the machine's programs or, of this one when it is not linked statically,
+// its libraries, without which it could not start itself again.
+func ownRoot(root Root) error {
+	keep := []string{"/dev/null"}
+	if root == NoFiles {
+		keep = append(keep, libraries()...)
+	}
 	base := mountPoint()
 	if err := unix.Mount("tmpfs", base, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=1m,nr_inodes=1k"); err != nil {
 		return fmt.Errorf("mounting an empty root: %w", err)
@@ -37,13 +40,18 @@ func emptyRoot() error {
 			return err
 		}
 	}
+	if root == Programs {
+		if err := keepPrograms(base); err != nil {
+			return err
+		}
+	}
 	if err := os.WriteFile(filepath.Join(base, "etc/hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644); err != nil {
 		return err
 	}
 	if err := freshProc(filepath.Join(base, "proc")); err != nil {
 		return err
 	}
-	for _, path := range append(libs, "/dev/null") {
+	for _, path := range keep {
 		if err := bind(path, filepath.Join(base, path)); err != nil {
 			return fmt.Errorf("keeping %s: %w", path, err)
 		}
@@ -88,7 +96,7 @@ func bind(path, at string) error {
 	if err := unix.Mount(path, at, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
-	if path == "/dev/null" {
+	if strings.HasPrefix(path, "/dev/") {
 		return nil
 	}
 	// What the machine's mount says of itself must be said again, or the kernel refuses.

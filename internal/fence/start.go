@@ -48,7 +48,7 @@ func Start(c Config) (*Child, error) {
 	}
 	// What whoever started this process has left open must not be handed on.
 	unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
-	smallStack()
+	defer smallStack()()
 	child.process, err = startSelf(append([]string{os.Args[0]}, c.Args...), &os.ProcAttr{Env: environment(c.Env), Files: files, Sys: attributes()})
 	if err != nil {
 		child.Close()
@@ -76,14 +76,18 @@ func environment(env []string) []string {
 }
 
 // smallStack makes the threads of a child that is linked with C's library cost a megabyte of its RLIMIT_DATA each, not
-// eight: that library takes the size of a thread's stack from this limit, when it starts.
-func smallStack() {
+// eight: that library takes the size of a thread's stack from this limit, when it starts. What it returns puts this
+// process's own limit back.
+func smallStack() (restore func()) {
 	const enough = 1 << 20
 	var l unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_STACK, &l) == nil && l.Cur > enough {
-		l.Cur = enough
-		unix.Setrlimit(unix.RLIMIT_STACK, &l)
+	if unix.Getrlimit(unix.RLIMIT_STACK, &l) != nil || l.Cur <= enough {
+		return func() {}
 	}
+	before := l
+	l.Cur = enough
+	unix.Setrlimit(unix.RLIMIT_STACK, &l)
+	return func() { unix.Setrlimit(unix.RLIMIT_STACK, &before) }
 }
 
 // startSelf starts this program anew. If its file is not for the user that the child becomes, a copy in memory is.
