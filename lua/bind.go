@@ -334,6 +334,13 @@ func (b *bound) results(L *glua.LState, env *Env, p *plan, out []reflect.Value) 
 	}
 	n := 0
 	for i := 0; i < p.outs; i++ {
+		if list, ok := out[i].Interface().(Results); ok {
+			for _, x := range list {
+				L.Push(b.w.toLua(x))
+			}
+			n += len(list)
+			continue
+		}
 		if list, ok := out[i].Interface().([]Value); ok && i == p.outs-1 { // a callback's results, passed on
 			for _, v := range list {
 				L.Push(b.w.toLua(v))

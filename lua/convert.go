@@ -155,10 +155,18 @@ func readInteger(_ *Env, v glua.LValue, into reflect.Value) error {
 	return nil
 }
 
+// A Usable is an object that can be closed by something else, and is then refused as an argument with its own words.
+type Usable interface{ Usable() error }
+
 func readObject(env *Env, v glua.LValue, into reflect.Value) error {
 	if ud, ok := v.(*glua.LUserData); ok && infoOf(ud) != nil && ud.Value != nil {
 		rv := reflect.ValueOf(ud.Value)
 		if rv.Type().AssignableTo(into.Type()) {
+			if u, ok := ud.Value.(Usable); ok {
+				if err := u.Usable(); err != nil {
+					return &argError{text: err.Error()}
+				}
+			}
 			into.Set(rv)
 			return nil
 		}

@@ -63,6 +63,9 @@ type Func struct {
 	raw glua.LGFunction // this package's own, which work on the baton itself
 }
 
+// Results are results whose number is known only when they are there: each is one.
+type Results []any
+
 // A Type is a Go type whose values scripts hold.
 //
 // Of is a nil pointer, (*Server)(nil), for objects with identity: scripts get a userdata with the fields and methods

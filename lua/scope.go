@@ -24,6 +24,7 @@ type Held struct {
 	close        func()
 	newer, older *Held
 	released     bool
+	twin         *Held // in another scope that closes it, too
 }
 
 // NewScope makes a scope that ends with ctx's world at the latest. It belongs to its parent, if any.
@@ -68,6 +69,25 @@ func (h *Held) Release() {
 	h.unlink()
 }
 
+// Also has another scope close the thing as well, if that ends first.
+func (h *Held) Also(s *Scope) {
+	twin := s.Own(h.name, func() {
+		h.scope.mu.Lock()
+		ours := h.unlink()
+		h.scope.mu.Unlock()
+		if ours {
+			h.close()
+		}
+	})
+	h.scope.mu.Lock()
+	h.twin = twin
+	gone := h.released
+	h.scope.mu.Unlock()
+	if gone {
+		twin.Release()
+	}
+}
+
 func (h *Held) unlink() bool {
 	if h.released {
 		return false
@@ -82,6 +102,7 @@ func (h *Held) unlink() bool {
 		h.older.newer = h.newer
 	}
 	h.newer, h.older = nil, nil
+	h.twin.Release()
 	return true
 }
 
