@@ -84,8 +84,8 @@ func checkHost(host string) error {
 }
 
 // Resolve gives the addresses to try for a, in order, that the place allows. An IP address is itself, "localhost"
-// needs no resolver, and another name is asked of the system's resolver only where more than loopback is allowed:
-// the question itself would leave the machine.
+// needs no resolver, and another name means what the place says it does. Here that is the system's resolver, which is
+// asked only where more than loopback is allowed: the question itself would leave the machine.
 func Resolve(ctx context.Context, place Place, a Addr) ([]netip.AddrPort, error) {
 	if ip, err := netip.ParseAddr(a.Host); err == nil {
 		if err := place.Allow(ip); err != nil {
@@ -99,10 +99,15 @@ func Resolve(ctx context.Context, place Place, a Addr) ([]netip.AddrPort, error)
 			netip.AddrPortFrom(netip.IPv6Loopback(), a.Port),
 		}, nil
 	}
-	if err := place.Allow(netip.IPv4Unspecified()); err != nil {
+	lookup := func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	}
+	if h, ok := place.(Host); ok {
+		lookup = h.Lookup
+	} else if err := place.Allow(netip.IPv4Unspecified()); err != nil {
 		return nil, &Error{"resolve", a.Host, namesNotAllowed{err}}
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", a.Host)
+	ips, err := lookup(ctx, a.Host)
 	if err != nil {
 		return nil, &Error{"resolve", a.Host, err}
 	}

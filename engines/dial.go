@@ -101,7 +101,7 @@ func prepare(fd int, o DialOptions, from, to netip.AddrPort) error {
 		// The port is chosen when the peer is known, so that one port serves connections to different peers.
 		raw.SetInt(fd, syscall.IPPROTO_IP, ipBindAddressNoPort, 1)
 	}
-	sa, err := sockaddr(from)
+	sa, err := sockaddr(fd, from)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ const ipBindAddressNoPort = 24
 
 // connect does the handshake.
 func (c *Conn) connect(ctx context.Context, to netip.AddrPort) error {
-	sa, err := sockaddr(to)
+	sa, err := sockaddr(c.fd, to)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,15 @@ type Place interface {
 	Allow(addr netip.Addr) error                       // nil when scripts may use the address from here
 }
 
+// A Host is a Place with addresses and names of its own: a laboratory's host. Where the machine itself is the place,
+// these are the system's.
+type Host interface {
+	Place
+	Home() (netip.Addr, bool)                                      // where a server listens when nothing else is said
+	Lookup(ctx context.Context, name string) ([]netip.Addr, error) // what a name means there
+	Resolver() string                                              // the name server that it asks, "host" or "host:port"; "" is none
+}
+
 // A Model is a kind of engine, by its name.
 type Model struct {
 	Name   string

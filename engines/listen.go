@@ -11,7 +11,7 @@ import (
 
 // Config says where a server listens, and how. The zero value listens on a free port of 127.0.0.1.
 type Config struct {
-	Addr      string // "host:port"; "" is "127.0.0.1:0"
+	Addr      string // "host:port"; "" is the place's HomeAddr
 	Backlog   int    // how many connections may wait to be accepted; 0 is 128
 	ReuseAddr bool   // SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
 	ReusePort bool   // SO_REUSEPORT: several listeners share the port
@@ -24,14 +24,14 @@ type Config struct {
 // Listen makes a listener: a plain TCP socket, bound and listening. Plain, because Go's own default would be MPTCP,
 // which other programs show, and treat, differently. Errors wrap the kernel's errno.
 func Listen(ctx context.Context, cfg Config) (*Listener, error) {
+	if cfg.Place == nil {
+		cfg.Place = Here{}
+	}
 	if cfg.Addr == "" {
-		cfg.Addr = "127.0.0.1:0"
+		cfg.Addr = HomeAddr(cfg.Place)
 	}
 	if cfg.Backlog == 0 {
 		cfg.Backlog = 128
-	}
-	if cfg.Place == nil {
-		cfg.Place = Here{}
 	}
 	addr, err := ParseAddr(cfg.Addr)
 	if err != nil {
@@ -54,6 +54,17 @@ func Listen(ctx context.Context, cfg Config) (*Listener, error) {
 	}
 	raw.Close(stopFd)
 	return nil, err
+}
+
+// HomeAddr is where a server listens in a place when nothing else is said: a free port of a host's first address, or
+// else of 127.0.0.1.
+func HomeAddr(place Place) string {
+	if h, ok := place.(Host); ok {
+		if ip, ok := h.Home(); ok {
+			return netip.AddrPortFrom(ip, 0).String()
+		}
+	}
+	return "127.0.0.1:0"
 }
 
 // warmUp has Go make its poller now. It is made with the first timer, and where no descriptor is free at that moment,
@@ -82,7 +93,7 @@ func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {
 			}
 		}
 	}
-	sa, err := sockaddr(addr)
+	sa, err := sockaddr(fd, addr)
 	if err != nil {
 		return fd, err
 	}
@@ -102,13 +113,13 @@ func family(addr netip.AddrPort) int {
 	return syscall.AF_INET6
 }
 
-// sockaddr is an address as bind and connect take it.
-func sockaddr(addr netip.AddrPort) (syscall.Sockaddr, error) {
+// sockaddr is an address as bind and connect take it. The socket decides what the zone of an IPv6 address means.
+func sockaddr(fd int, addr netip.AddrPort) (syscall.Sockaddr, error) {
 	ip := addr.Addr().Unmap()
 	if ip.Is4() {
 		return &syscall.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}, nil
 	}
-	scope, err := zoneIndex(ip.Zone())
+	scope, err := ZoneIndex(fd, ip.Zone())
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,9 @@ type Conn struct {
 // waits.
 func NewConn(c *engines.Conn, event bool) *Conn { return &Conn{Conn: c, event: event} }
 
-// OwnedBy gives the connection to the scope that closes it.
-func (c *Conn) OwnedBy(env *lua.Env) *Conn {
-	c.held = env.Own("connection to "+c.PeerAddr().String(), func() { c.Conn.Close() })
+// OwnedBy gives the connection to the scope that closes it, and to the place, if that may end before.
+func (c *Conn) OwnedBy(env *lua.Env, place engines.Place) *Conn {
+	c.held = Keep(place, env.Own("connection to "+c.PeerAddr().String(), func() { c.Conn.Close() }))
 	return c
 }
 

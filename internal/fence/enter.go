@@ -54,10 +54,12 @@ func Enter(o Options) (*Inside, error) {
 	if in.Stderr == nil || in.alive == nil || unix.Getpid() != 1 {
 		return nil, errors.New("this is for nsh itself to start")
 	}
-	if err := enter(o); err != nil {
+	err := enter(o)
+	if err != nil {
 		pass.Send(fdAsk, append([]byte{msgFailed}, err.Error()...))
 		return nil, err
 	}
+	os.WriteFile("/proc/self/comm", []byte("nsh"), 0) // it was started as /proc/self/exe, and ps(1) would show exe
 	return in, pass.Send(fdAsk, []byte{msgReady})
 }
 

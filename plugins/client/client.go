@@ -94,9 +94,10 @@ func dial(ctx context.Context, env *lua.Env, addr string, o dialOptions) (*plugi
 	if err := errors.Join(checkAddr("addr", addr), checkFrom(o.From)); err != nil {
 		return nil, err
 	}
-	c, err := engines.Dial(ctx, o.engine(addr, o.Place(env)))
+	place := o.Place(env)
+	c, err := engines.Dial(ctx, o.engine(addr, place))
 	if err != nil {
 		return nil, plugins.Fault("dial", addr, err)
 	}
-	return plugins.NewConn(c, false).OwnedBy(env), nil
+	return plugins.NewConn(c, false).OwnedBy(env, place), nil
 }

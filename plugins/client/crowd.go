@@ -75,9 +75,9 @@ func open(ctx context.Context, env *lua.Env, o openOptions) (*Crowd, error) {
 		return nil, err
 	}
 	c := &Crowd{to: o.To, conns: make([]*plugins.Conn, o.N), stats: crowdStats{Wanted: o.N, Errors: map[string]int{}}}
-	c.held = env.Own("crowd to "+o.To, c.close)
-	d := dialOptions{Timeout: o.Timeout, From: o.From}
 	place := o.Place(env)
+	c.held = plugins.Keep(place, env.Own("crowd to "+o.To, c.close))
+	d := dialOptions{Timeout: o.Timeout, From: o.From}
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(window, o.N) {

@@ -47,9 +47,6 @@ func code(err error) string {
 
 func server(tb testing.TB, o serveOptions) *Server {
 	tb.Helper()
-	if o.Addr == "" {
-		o.Addr = "127.0.0.1:0"
-	}
 	before := descriptors(tb)
 	s, err := newServer(context.Background(), engines.Here{}, o)
 	if err != nil {

@@ -70,7 +70,7 @@ func TestOnlyWhatThePlaceAllows(t *testing.T) {
 	if code(err) != "EACCES" {
 		t.Errorf("saw %v", err)
 	}
-	_, err = newServer(context.Background(), held, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: "192.0.2.1:0"})
+	_, err = newServer(context.Background(), held, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: new("192.0.2.1:0")})
 	if code(err) != "EACCES" {
 		t.Errorf("saw %v", err)
 	}

@@ -125,7 +125,11 @@ func (x *exchange) fault(err error) error {
 // serverAddr reads whom to ask; "" is the system's resolver.
 func serverAddr(ctx context.Context, place engines.Place, s string) (netip.AddrPort, error) {
 	if s == "" {
-		return systemServer()
+		h, ok := place.(engines.Host)
+		if !ok {
+			return systemServer()
+		}
+		s = cmp.Or(h.Resolver(), "127.0.0.1") // resolv.conf(5): where none is named, it is the server on this machine
 	}
 	if ip, err := netip.ParseAddr(s); err == nil {
 		return netip.AddrPortFrom(ip.Unmap(), 53), nil

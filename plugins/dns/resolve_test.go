@@ -211,7 +211,7 @@ func TestTheServersWord(t *testing.T) {
 }
 
 func TestServerOverIPv6(t *testing.T) {
-	s, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: "[::1]:0"})
+	s, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: new("[::1]:0")})
 	var op *net.OpError
 	if errors.As(err, &op) || code(err) == "EADDRNOTAVAIL" || code(err) == "EAFNOSUPPORT" {
 		t.Skipf("no IPv6 loopback here: %v", err)

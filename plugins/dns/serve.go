@@ -18,7 +18,7 @@ import (
 
 type serveOptions struct {
 	Zone  string        `lua:"zone,required" help:"records, one a line, as in a zone file: \"a.test. A 192.0.2.1\""`
-	Addr  string        `lua:"addr" default:"127.0.0.1:0" help:"address for UDP and TCP; port 0 is a free one"`
+	Addr  *string       `lua:"addr" help:"address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
 	Delay time.Duration `lua:"delay" default:"0s" min:"0" max:"3600" help:"seconds to wait before each answer"`
 	Drop  float64       `lua:"drop" default:"0" min:"0" max:"1" help:"share of the queries that get no answer, evenly: 0.5 drops the first of every two"`
 	plugins.Where
@@ -46,11 +46,12 @@ type Server struct {
 
 // serve starts a server that belongs to the caller's scope.
 func serve(ctx context.Context, env *lua.Env, o serveOptions) (*Server, error) {
-	s, err := newServer(ctx, o.Place(env), o)
+	place := o.Place(env)
+	s, err := newServer(ctx, place, o)
 	if err != nil {
 		return nil, err
 	}
-	s.held = env.Own("dns server", s.close)
+	s.held = plugins.Keep(place, env.Own("dns server", s.close))
 	return s, nil
 }
 
@@ -59,17 +60,18 @@ func newServer(ctx context.Context, place engines.Place, o serveOptions) (*Serve
 	if err != nil {
 		return nil, err
 	}
-	a, err := engines.ParseAddr(o.Addr)
+	addr := plugins.ListenAddr(place, o.Addr)
+	a, err := engines.ParseAddr(addr)
 	if err != nil {
 		return nil, lua.Misusef("addr", "%v", err)
 	}
 	at, err := engines.Resolve(ctx, place, a)
 	if err != nil {
-		return nil, lua.NewFault("serve", o.Addr, err)
+		return nil, lua.NewFault("serve", addr, err)
 	}
 	udp, tcp, err := listenBoth(place, at[0])
 	if err != nil {
-		return nil, lua.NewFault("serve", o.Addr, err)
+		return nil, lua.NewFault("serve", addr, err)
 	}
 	s := &Server{
 		Addr: udp.LocalAddr().String(), zone: z, delay: o.Delay, share: o.Drop,

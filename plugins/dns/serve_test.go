@@ -25,7 +25,7 @@ func TestZoneErrorsNameTheLine(t *testing.T) {
 		{"a.test. CH TXT x", "only class IN"},
 		{"$INCLUDE /etc/passwd", "$INCLUDE"},
 	} {
-		_, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: c.zone, Addr: "127.0.0.1:0"})
+		_, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: c.zone, Addr: new("127.0.0.1:0")})
 		if code(err) != "misuse" || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "zone: ") {
 			t.Errorf("%q: %v, wanted %q", c.zone, err, c.want)
 		}
@@ -34,7 +34,7 @@ func TestZoneErrorsNameTheLine(t *testing.T) {
 
 func TestAPortInUse(t *testing.T) {
 	s := server(t, serveOptions{Zone: "a.test. A 192.0.2.1"})
-	_, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: s.Addr})
+	_, err := newServer(context.Background(), engines.Here{}, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: new(s.Addr)})
 	if code(err) != "EADDRINUSE" {
 		t.Errorf("saw %v", err)
 	}
@@ -55,7 +55,7 @@ func TestAnotherFreePortWhereTCPIsTaken(t *testing.T) {
 // A server bound to every address answers from the one that was asked; the client's socket is connected and would
 // not see it otherwise.
 func TestAnswersLeaveFromTheAddressThatWasAsked(t *testing.T) {
-	s := server(t, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: "0.0.0.0:0"})
+	s := server(t, serveOptions{Zone: "a.test. A 192.0.2.1", Addr: new("0.0.0.0:0")})
 	_, port, _ := net.SplitHostPort(s.Addr)
 	for _, host := range []string{"127.0.0.1", "127.0.0.2", "127.9.9.9"} {
 		if _, err := ask(t, "a.test", asDeclared(host+":"+port)); err != nil {
@@ -185,7 +185,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	before, fds := runtime.NumGoroutine(), descriptors(t)
 	for range 20 {
 		s, err := newServer(context.Background(), engines.Here{}, serveOptions{
-			Zone: "a.test. A 192.0.2.1", Addr: "127.0.0.1:0", Delay: time.Hour,
+			Zone: "a.test. A 192.0.2.1", Addr: new("127.0.0.1:0"), Delay: time.Hour,
 		})
 		if err != nil {
 			t.Fatal(err)

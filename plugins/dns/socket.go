@@ -2,10 +2,8 @@ package dns
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +35,7 @@ func dial(ctx context.Context, place engines.Place, typ int, from, to netip.Addr
 			return nil, err
 		}
 	}
-	sa, err := sockaddr(to)
+	sa, err := sockaddr(fd, to)
 	if err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -101,7 +99,7 @@ func (s *socket) Close() error {
 }
 
 func bind(fd int, at netip.AddrPort) error {
-	sa, err := sockaddr(at)
+	sa, err := sockaddr(fd, at)
 	if err == nil {
 		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
 	}
@@ -115,22 +113,11 @@ func familyOf(a netip.AddrPort) int {
 	return unix.AF_INET6
 }
 
-func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
+func sockaddr(fd int, a netip.AddrPort) (unix.Sockaddr, error) {
 	ip := a.Addr().Unmap()
 	if ip.Is4() {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}, nil
 	}
-	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16()}
-	if zone := ip.Zone(); zone != "" {
-		n, err := strconv.ParseUint(zone, 10, 32)
-		if err != nil {
-			ifc, err := net.InterfaceByName(zone)
-			if err != nil {
-				return nil, err
-			}
-			n = uint64(ifc.Index)
-		}
-		sa.ZoneId = uint32(n)
-	}
-	return sa, nil
+	zone, err := engines.ZoneIndex(fd, ip.Zone())
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16(), ZoneId: zone}, err
 }

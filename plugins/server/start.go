@@ -13,7 +13,7 @@ import (
 // options are those of server.start.
 type options struct {
 	Model      string       `lua:"model" default:"epoll" help:"the server model: one of server.models()"`
-	Addr       string       `lua:"addr" default:"127.0.0.1:0" help:"where to listen; port 0 takes a free one"`
+	Addr       *string      `lua:"addr" help:"where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
 	Handler    lua.Value    `lua:"handler" help:"a native handler's name, or function(conn): one straight line per connection"`
 	OnOpen     lua.Callback `lua:"on_open" help:"function(conn); a string it returns is sent"`
 	OnData     lua.Callback `lua:"on_data" help:"function(conn, data) with what was read; a string it returns is sent"`
@@ -47,7 +47,9 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := engines.ParseAddr(o.Addr); err != nil {
+	place := o.Place(env)
+	addr := plugins.ListenAddr(place, o.Addr)
+	if _, err := engines.ParseAddr(addr); err != nil {
 		return nil, lua.Misusef("addr", "%s", err)
 	}
 	if o.Isolate {
@@ -59,23 +61,22 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		scope.Close()
 		return nil, err
 	}
-	place := o.Place(env)
-	if err := allowed(scope.Context(), place, o.Addr); err != nil {
+	if err := allowed(scope.Context(), place, addr); err != nil {
 		scope.Close()
-		return nil, plugins.Fault("listen", o.Addr, err)
+		return nil, plugins.Fault("listen", addr, err)
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
-		Addr: o.Addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
+		Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
 		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit},
 		Known:   plugins.SetOf(env.World()).Models(),
 		Log:     func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
 	}, app)
 	if err != nil {
 		scope.Close()
-		return nil, plugins.Fault("listen", o.Addr, err)
+		return nil, plugins.Fault("listen", addr, err)
 	}
 	s := &Server{Server: srv, scope: scope}
-	scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() })
+	plugins.Keep(place, scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() }))
 	return s, nil
 }
 
