@@ -166,7 +166,7 @@ function dns.resolve(name, options) end
 
 ---@class dns_serve_options
 ---@field zone string records, one a line, as in a zone file: "a.test. A 192.0.2.1"
----@field addr? string address for UDP and TCP; port 0 is a free one
+---@field addr? string address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
 ---@field delay? number seconds to wait before each answer
 ---@field drop? number share of the queries that get no answer, evenly: 0.5 drops the first of every two
 ---@field on? Place where: a laboratory's host; where the script runs when absent
@@ -252,6 +252,180 @@ function fiber.timeout(seconds, f) end
 ---@return Channel
 function fiber.channel(n) end
 
+---A laboratory: hosts, routers, switches and links.
+---@class Lab
+---@field hosts table Its hosts, routers and switches, by name.
+---@field links Link[] Its links, in order of making.
+---@field pid number Its process.
+local _Lab = {}
+
+---@class Lab_host_options
+---@field addr? string its address on its first link, "10.0.1.1/24"; several are separated by commas; the laboratory's choice when absent
+---@field gateway? string where it sends what is not on its links; the router in reach when absent
+---@field resolver? string the name server that it asks, an address or a host's name
+
+---Adds a host. Its addresses come with its links, unless they are given.
+---@param name string
+---@param options? Lab_host_options
+---@return Host
+function _Lab:host(name, options) end
+
+---@class Lab_router_options
+---@field addr? string its address on its first link, "10.0.1.1/24"; several are separated by commas; the laboratory's choice when absent
+---@field gateway? string where it sends what is not on its links; the router in reach when absent
+---@field resolver? string the name server that it asks, an address or a host's name
+
+---Adds a router: a host that forwards. Everybody's routes lead over it where it is on the way.
+---@param name string
+---@param options? Lab_router_options
+---@return Host
+function _Lab:router(name, options) end
+
+---Adds a switch: what is linked to it is one network. It has no address.
+---@param name string
+---@return Host
+function _Lab:switch(name) end
+
+---@class Lab_link_options
+---@field mtu? number the most bytes of an IP packet, 68 to 65535; 1500 when absent. Below 1280 there is no IPv6
+---@field addrs? string[] the ends' addresses, {"10.0.1.1/24", "10.0.1.2/24"}; "" and what is absent is the laboratory's choice
+---@field macs? string[] the ends' Ethernet addresses; the laboratory's choice when absent
+
+---Links two hosts, routers or switches.
+---@param a Host
+---@param b Host
+---@param options? Lab_link_options
+---@return Link
+function _Lab:link(a, b, options) end
+
+---Calls f(...) with the host as the default of every option on, also in the fibers that f starts.
+---@param host Host
+---@param f function
+---@param ... any
+---@return any
+function _Lab:run(host, f, ...) end
+
+---Runs a program on a host, with the words that follow as its arguments, and waits for its end. It sees the machine's programs and libraries and none of its data; in a script file there are no programs (--host).
+---@param host Host
+---@param program string
+---@param ... string
+---@return any?, Error?
+function _Lab:exec(host, program, ...) end
+
+---Draws the laboratory: who is linked to whom, with the addresses.
+---@return string
+function _Lab:picture() end
+
+---Ends the laboratory, and everything in it.
+function _Lab:close() end
+
+---A host, router or switch of a laboratory: a network of its own, to be given as the option on.
+---@class Host
+---@field name string Its name, which the others know, too.
+---@field kind string "host", "router" or "switch".
+---@field addrs string[] Its addresses, as text: IPv4 before IPv6, each in order of its links.
+---@field resolver string The name server that it asks, or "".
+local _Host = {}
+
+---Lists its interfaces as the kernel has them, the loopback device last. Addresses have the size of their network.
+---@return any[]?, Error?
+function _Host:interfaces() end
+
+---Lists its routing table as the kernel has it.
+---@return any[]?, Error?
+function _Host:routes() end
+
+---Lists its neighbour table, which ARP and neighbour discovery fill: which Ethernet address it sends to for which IP address.
+---@return any[]?, Error?
+function _Host:neighbours() end
+
+---Sets a permanent entry of the neighbour table, which nothing that is heard changes; without mac the entry is removed.
+---@param ip string
+---@param mac? string
+---@return boolean?, Error?
+function _Host:set_neighbour(ip, mac) end
+
+---Gives it an address more, "10.0.1.9/24". Without a size it is that of the network it is in, or a host of its own; without an interface it is the one on that network, or the first. Nobody checks that no other host has it.
+---@param ip string
+---@param interface? string
+---@return boolean?, Error?
+function _Host:add_address(ip, interface) end
+
+---Takes an address away.
+---@param ip string
+---@return boolean?, Error?
+function _Host:remove_address(ip) end
+
+---Reads or sets one of the kernel's settings for this host's network, by sysctl(8)'s name: "net.ipv4.tcp_syncookies".
+---@param name string
+---@param value? any
+---@return any?, Error?
+function _Host:sysctl(name, value) end
+
+---A link of a laboratory.
+---@class Link
+---@field a Host The host at one end.
+---@field b Host The host at the other end.
+---@field mtu number The most bytes of an IP packet on it.
+---@field is_cut boolean Whether it is cut.
+local _Link = {}
+
+---Has the link lose everything from now on, both ways. Neither end is told: its interface stays up.
+---@return boolean?, Error?
+function _Link:cut() end
+
+---Lets frames through again.
+---@return boolean?, Error?
+function _Link:mend() end
+
+---A network interface as the kernel has it.
+---@class Interface
+---@field name string as the kernel calls it: eth0, port1, lo
+---@field mac string its Ethernet address
+---@field addrs string[] its IP addresses, with the size of their networks
+---@field mtu number the most bytes of an IP packet
+---@field up boolean whether it is in use
+local _Interface = {}
+
+---A row of the kernel's routing table.
+---@class Route
+---@field dst string the network that it leads to, or "default"
+---@field via string the router; absent for a network that the host is on itself
+---@field dev string the interface
+local _Route = {}
+
+---An entry of the kernel's neighbour table (ip-neighbour(8)).
+---@class Neighbour
+---@field ip string the address on the network
+---@field mac string the Ethernet address that belongs to it; absent while nobody has answered
+---@field state string REACHABLE, STALE, DELAY, PROBE, INCOMPLETE, FAILED or PERMANENT (ip-neighbour(8))
+---@field dev string the interface
+local _Neighbour = {}
+
+---What a program wrote, and how it ended.
+---@class Output
+---@field out string its standard output
+---@field err string its standard error
+---@field code number its exit code; 128 and the signal's number when a signal ended it
+local _Output = {}
+
+---Builds small networks of hosts, routers, switches and links, on the real kernel, without root.
+---@class lablib
+lab = {}
+
+---@class lab_new_options
+---@field seed? number what chance is drawn from, so that it comes out the same again
+
+---Makes an empty laboratory, a process of its own that holds the networks of its hosts.
+---@param options? lab_new_options
+---@return Lab?, Error?
+function lab.new(options) end
+
+---Makes a laboratory of two hosts with routers between them, linked in a line: the first and the last name are hosts. Its hosts follow it.
+---@param ... string
+---@return Lab?, Error?
+function lab.line(...) end
+
 ---A server at work, from server.start.
 ---@class Server
 ---@field addr string Where it listens, "host:port".
@@ -336,7 +510,7 @@ server = {}
 
 ---@class server_start_options
 ---@field model? string the server model: one of server.models()
----@field addr? string where to listen; port 0 takes a free one
+---@field addr? string where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
 ---@field handler? any a native handler's name, or function(conn): one straight line per connection
 ---@field on_open? function function(conn); a string it returns is sent
 ---@field on_data? function function(conn, data) with what was read; a string it returns is sent

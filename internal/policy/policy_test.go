@@ -52,6 +52,7 @@ type room struct {
 }
 
 var rooms = []room{
+	{"internal/lab", []string{"golang.org/x/sys", "github.com/vishvananda/netlink", "internal/"}, "links and routes by a library; every other room asks the laboratory's process"},
 	{"internal/", []string{"golang.org/x/sys", "internal/"}, "the ground floor stands on nothing of nsh"},
 	{"engines/enginetest", []string{"golang.org/x/sys", "internal/", "engines"}, "the suite drives every model through the contract alone"},
 	{"engines/handlers", []string{"golang.org/x/sys", "internal/", "engines"}, "native handlers know connections, not models"},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nsh-lab/nsh/internal/fence"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/lua/show"
 	"github.com/nsh-lab/nsh/plugins"
@@ -22,10 +23,27 @@ func Main(m *testing.M, ps ...plugins.Plugin) {
 	if err != nil {
 		panic(err)
 	}
+	if len(os.Args) > 1 && os.Args[1] == fence.ProbeArg {
+		os.Exit(fence.Probed())
+	}
 	if run, ok := set.Role(os.Args[1:]); ok {
 		os.Exit(run())
 	}
 	os.Exit(m.Run())
+}
+
+// namespaces is why there can be no laboratories here; it is found out once.
+var namespaces = sync.OnceValue(func() error {
+	_, err := fence.Probe()
+	return err
+})
+
+// NeedsLaboratories skips a test where the machine forbids the namespaces that laboratories are made of.
+func NeedsLaboratories(t testing.TB) {
+	t.Helper()
+	if err := namespaces(); err != nil {
+		t.Skip("no laboratories here: ", fence.Why(err))
+	}
 }
 
 // A World is a Lua world of some plugins, with what it printed.
@@ -164,6 +182,11 @@ func Examples(t *testing.T, ps ...plugins.Plugin) {
 		if e.Example == "" || e.Kind == "module" {
 			continue
 		}
-		t.Run(path, func(t *testing.T) { New(t, ps...).Expect(e.Example) })
+		t.Run(path, func(t *testing.T) {
+			if strings.Contains(e.Example, "lab.") {
+				NeedsLaboratories(t)
+			}
+			New(t, ps...).Expect(e.Example)
+		})
 	}
 }

@@ -17,6 +17,9 @@ var samples = map[string]string{
 	"Crowd":     `client.open{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 2}`,
 	"Fiber":     `fiber.spawn(function() fiber.sleep(60) end)`,
 	"Channel":   `fiber.channel(2)`,
+	"Lab":       `(function() local l = assert(lab.new()) HOST = l:host("h") return l end)()`,
+	"Host":      `(assert(lab.new()):host("h"))`,
+	"Link":      `assert(lab.line("a", "b")).links[1]`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
 }
 
@@ -64,6 +67,8 @@ func fitting(typ string) string {
 		return `{}`
 	case typ == "value":
 		return `1`
+	case typ == "Host":
+		return `HOST` // where there is one
 	}
 	return "nil"
 }
@@ -101,6 +106,9 @@ func misuse(t *testing.T, e *lua.Entry) {
 		typ, method, _ := strings.Cut(e.Path, ":")
 		if samples[typ] == "" {
 			t.Fatalf("there is no sample of a %s in this test", typ)
+		}
+		if strings.Contains(samples[typ], "lab.") {
+			plugintest.NeedsLaboratories(t)
 		}
 		setup += fmt.Sprintf("OBJ = %s\nf = OBJ.%s\n", samples[typ], method)
 		call = "f(OBJ, "

@@ -12,6 +12,7 @@ import (
 	"github.com/nsh-lab/nsh/plugins/check"
 	"github.com/nsh-lab/nsh/plugins/client"
 	"github.com/nsh-lab/nsh/plugins/dns"
+	"github.com/nsh-lab/nsh/plugins/lab"
 	"github.com/nsh-lab/nsh/plugins/server"
 	"github.com/nsh-lab/nsh/plugins/sock"
 )
@@ -24,6 +25,7 @@ func All() []plugins.Plugin {
 		client.Plugin(),
 		sock.Plugin(),
 		dns.Plugin(),
+		lab.Plugin(),
 		check.Plugin(),
 	}
 }
