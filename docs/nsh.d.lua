@@ -305,7 +305,7 @@ function _Lab:link(a, b, options) end
 ---@return any
 function _Lab:run(host, f, ...) end
 
----Runs a program on a host, with the words that follow as its arguments, and waits for its end. It sees the machine's programs and libraries and none of its data; in a script file there are no programs (--host).
+---Runs a program on a host, with the words that follow as its arguments, and waits for its end. It sees the machine's programs and libraries and none of its data; in a script file there are no programs (--host). The first 8 MiB of each output are kept.
 ---@param host Host
 ---@param program string
 ---@param ... string

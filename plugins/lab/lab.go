@@ -85,7 +85,7 @@ print(l:run(b, function()
     return (assert(server.start{handler = "echo"}).addr:gsub(":%d+", ""))
 end))  --> 10.0.2.2`},
 			{Name: "exec", Params: "host, program, ...", Returns: "{out, err, code} | nil, err", Call: (*Lab).exec,
-				Doc: "Runs a program on a host, with the words that follow as its arguments, and waits for its end. It sees the machine's programs and libraries and none of its data; in a script file there are no programs (--host)."},
+				Doc: "Runs a program on a host, with the words that follow as its arguments, and waits for its end. It sees the machine's programs and libraries and none of its data; in a script file there are no programs (--host). The first 8 MiB of each output are kept."},
 			{Name: "picture", Returns: "string", Call: (*Lab).picture, Doc: "Draws the laboratory: who is linked to whom, with the addresses.",
 				Example: `local l = assert(lab.line("a", "r", "b"))
 print(l:picture())
