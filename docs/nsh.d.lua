@@ -471,7 +471,7 @@ local _States = {}
 ---@field limit number how many may wait: listen's backlog or somaxconn, the smaller; the queue takes one more
 ---@field syn_recv number half-open connections to its address
 ---@field overflows number SYNs and ACKs dropped because an accept queue was full, in the whole network: TcpExt.ListenOverflows
----@field drops number SYNs and ACKs that this listener has dropped, for any reason; where the kernel does not tell, the whole network's TcpExt.ListenDrops
+---@field drops number segments that this listener has dropped: SYNs and ACKs for which it had no room (its share of TcpExt.ListenDrops), and with TCP_DEFER_ACCEPT ACKs without data; where the kernel does not tell, the whole network's TcpExt.ListenDrops
 ---@field scope string whose overflows and drops these are: "namespace/listener", or "namespace" for both
 local _Queue = {}
 
@@ -498,7 +498,7 @@ local _Counters = {}
 ---@field SyncookiesFailed number ACKs to a listener without a valid cookie (TcpExt)
 ---@field EmbryonicRsts number half-open connections that were reset (TcpExt)
 ---@field TCPDeferAcceptDrop number ACKs left out: TCP_DEFER_ACCEPT wants data (TcpExt)
----@field TW number TIME_WAITs that ended by their timer (TcpExt)
+---@field TW number sockets that went into TIME_WAIT (TcpExt)
 ---@field TWRecycled number TIME_WAITs taken over by a new connect (TcpExt)
 ---@field TCPTimeWaitOverflow number TIME_WAITs left out: tcp_max_tw_buckets (TcpExt)
 ---@field ActiveOpens number connects begun (SYN_SENT) (Tcp)
@@ -509,6 +509,10 @@ local _Counters = {}
 ---@field InSegs number segments received (Tcp)
 ---@field OutSegs number segments sent, those sent again left out (Tcp)
 ---@field RetransSegs number segments sent again (Tcp)
+---@field RtoAlgorithm number a setting: 1 is none of RFC 4022's (Tcp)
+---@field RtoMin number a setting: least ms until data is sent again (Tcp)
+---@field RtoMax number a setting: most ms until data is sent again (Tcp)
+---@field MaxConn number a setting: -1 is no limit (Tcp)
 ---@field InErrs number broken segments received (Tcp)
 ---@field InCsumErrors number segments with a wrong checksum (Tcp)
 ---@field OutRsts number RSTs sent (Tcp)
@@ -541,7 +545,7 @@ local _Counters = {}
 ---@field TCPRcvCoalesce number segments merged in a receive queue (TcpExt)
 ---@field TCPAutoCorking number small sends held back to be merged (TcpExt)
 ---@field IPReversePathFilter number packets from the wrong side (rp_filter) (TcpExt)
----@field InDatagrams number datagrams delivered to sockets (Udp)
+---@field InDatagrams number datagrams that programs have read (Udp)
 ---@field OutDatagrams number datagrams sent (Udp)
 ---@field NoPorts number datagrams to a port that nobody has bound (Udp)
 ---@field InErrors number datagrams lost at a socket, for any reason (Udp)
@@ -562,6 +566,8 @@ local _Counters = {}
 ---@field InRedirects number Redirects received (Icmp)
 ---@field OutNeighborSolicits number neighbours asked for, as ARP does for IPv4 (Icmp6)
 ---@field OutNeighborAdvertisements number neighbours answered (Icmp6)
+---@field Forwarding number a setting: 1 forwards, 2 does not (Ip)
+---@field DefaultTTL number a setting: TTL of packets sent (Ip)
 ---@field InReceives number packets received (Ip)
 ---@field InDelivers number packets handed up to TCP, UDP, ICMP (Ip)
 ---@field OutRequests number packets that this host wanted to send (Ip)
@@ -592,32 +598,32 @@ local _ChangeGroup = {}
 
 ---Settings of a network that its programs run into, by the last part of their names in sysctl(8). What the kernel or that network does not have is nil.
 ---@class Limits
----@field somaxconn number accept queue: the most that listen() gets
----@field tcp_max_syn_backlog number SYN queue of a listener without SYN cookies
----@field tcp_syncookies number SYN cookies: 0 never, 1 queue full, 2 always
----@field tcp_abort_on_overflow number last ACK, accept queue full: 0 drop, 1 RST
+---@field somaxconn number most that listen() gets: accept queue
+---@field tcp_max_syn_backlog number SYN queue of a listener, cookies off
+---@field tcp_syncookies number 0 no cookies, 1 SYN queue full, 2 always
+---@field tcp_abort_on_overflow number accept queue full, ACK: 0 drop, 1 RST
 ---@field tcp_syn_retries number SYNs sent again before connect gives up
 ---@field tcp_synack_retries number SYN+ACKs sent again: a half-open's life
 ---@field tcp_retries2 number data sent again before ETIMEDOUT
 ---@field tcp_orphan_retries number the same once closed; 0 is 8
----@field tcp_fin_timeout number s in FIN_WAIT2 once closed; not TIME_WAIT's
+---@field tcp_fin_timeout number s of a closed socket in FIN_WAIT2
 ---@field tcp_max_orphans number closed sockets that are not done yet
 ---@field tcp_max_tw_buckets number sockets in TIME_WAIT at once
----@field tcp_tw_reuse number connect over TIME_WAIT: 0 no, 1 yes, 2 loopback
+---@field tcp_tw_reuse number TIME_WAIT reuse: 0 no, 1 yes, 2 loopback
 ---@field ip_local_port_range number[] ephemeral ports
 ---@field ip_unprivileged_port_start number first port that anybody may bind
 ---@field tcp_keepalive_time number s of silence before the first keepalive
 ---@field tcp_keepalive_intvl number s between keepalives
 ---@field tcp_keepalive_probes number keepalives without an answer: ETIMEDOUT
----@field tcp_rmem number[] bytes a TCP socket may receive ahead
----@field tcp_wmem number[] bytes a TCP socket may queue to send
+---@field tcp_rmem number[] bytes a socket receives ahead
+---@field tcp_wmem number[] bytes a socket queues to send
 ---@field tcp_mem number[] pages for all of TCP
 ---@field udp_mem number[] pages for all of UDP
----@field rmem_default number SO_RCVBUF of other sockets at first, bytes
----@field rmem_max number the most that SO_RCVBUF sets, bytes
----@field wmem_default number SO_SNDBUF of other sockets at first, bytes
----@field wmem_max number the most that SO_SNDBUF sets, bytes
----@field netdev_max_backlog number received packets queued for one processor
+---@field rmem_default number bytes: SO_RCVBUF of UDP and others
+---@field rmem_max number bytes: the most that SO_RCVBUF sets
+---@field wmem_default number bytes: SO_SNDBUF of UDP and others
+---@field wmem_max number bytes: the most that SO_SNDBUF sets
+---@field netdev_max_backlog number received packets queued per processor
 ---@field ip_default_ttl number TTL of packets sent: hops they may make
 ---@field ip_forward number 1: packets for others are forwarded
 ---@field icmp_ratelimit number ms between ICMP errors to one host

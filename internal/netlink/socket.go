@@ -49,7 +49,7 @@ type Socket struct {
 
 	// Drops is how many segments the socket has dropped since it was made, if the Query asked and the kernel told.
 	// Of a listener these are the SYNs, and the last ACKs of handshakes, for which it had no room: its share of
-	// TcpExt.ListenDrops.
+	// TcpExt.ListenDrops. With TCP_DEFER_ACCEPT the ACKs that bring no data are among them, too.
 	Drops    uint32
 	HasDrops bool
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -16,32 +17,32 @@ import (
 // Limits are the settings of one network that its programs run into, by sysctl(8)'s last name. Those that the kernel,
 // or this network, does not have are absent: a network that is not the machine's first has only some of net.core.
 type Limits struct {
-	Somaxconn         *int  `lua:"somaxconn" dir:"core" help:"accept queue: the most that listen() gets"`
-	SynBacklog        *int  `lua:"tcp_max_syn_backlog" dir:"ipv4" help:"SYN queue of a listener without SYN cookies"`
-	Syncookies        *int  `lua:"tcp_syncookies" dir:"ipv4" help:"SYN cookies: 0 never, 1 queue full, 2 always"`
-	AbortOnOverflow   *int  `lua:"tcp_abort_on_overflow" dir:"ipv4" help:"last ACK, accept queue full: 0 drop, 1 RST"`
+	Somaxconn         *int  `lua:"somaxconn" dir:"core" help:"most that listen() gets: accept queue"`
+	SynBacklog        *int  `lua:"tcp_max_syn_backlog" dir:"ipv4" help:"SYN queue of a listener, cookies off"`
+	Syncookies        *int  `lua:"tcp_syncookies" dir:"ipv4" help:"0 no cookies, 1 SYN queue full, 2 always"`
+	AbortOnOverflow   *int  `lua:"tcp_abort_on_overflow" dir:"ipv4" help:"accept queue full, ACK: 0 drop, 1 RST"`
 	SynRetries        *int  `lua:"tcp_syn_retries" dir:"ipv4" help:"SYNs sent again before connect gives up"`
 	SynackRetries     *int  `lua:"tcp_synack_retries" dir:"ipv4" help:"SYN+ACKs sent again: a half-open's life"`
 	Retries2          *int  `lua:"tcp_retries2" dir:"ipv4" help:"data sent again before ETIMEDOUT"`
 	OrphanRetries     *int  `lua:"tcp_orphan_retries" dir:"ipv4" help:"the same once closed; 0 is 8"`
-	FinTimeout        *int  `lua:"tcp_fin_timeout" dir:"ipv4" help:"s in FIN_WAIT2 once closed; not TIME_WAIT's"`
+	FinTimeout        *int  `lua:"tcp_fin_timeout" dir:"ipv4" help:"s of a closed socket in FIN_WAIT2"`
 	MaxOrphans        *int  `lua:"tcp_max_orphans" dir:"ipv4" help:"closed sockets that are not done yet"`
 	MaxTwBuckets      *int  `lua:"tcp_max_tw_buckets" dir:"ipv4" help:"sockets in TIME_WAIT at once"`
-	TwReuse           *int  `lua:"tcp_tw_reuse" dir:"ipv4" help:"connect over TIME_WAIT: 0 no, 1 yes, 2 loopback"`
-	LocalPortRange    []int `lua:"ip_local_port_range" dir:"ipv4" help:"ephemeral ports" each:"first|last"`
+	TwReuse           *int  `lua:"tcp_tw_reuse" dir:"ipv4" help:"TIME_WAIT reuse: 0 no, 1 yes, 2 loopback"`
+	LocalPortRange    []int `lua:"ip_local_port_range,omitempty" dir:"ipv4" help:"ephemeral ports" each:"first|last"`
 	UnprivilegedStart *int  `lua:"ip_unprivileged_port_start" dir:"ipv4" help:"first port that anybody may bind"`
 	KeepaliveTime     *int  `lua:"tcp_keepalive_time" dir:"ipv4" help:"s of silence before the first keepalive"`
 	KeepaliveIntvl    *int  `lua:"tcp_keepalive_intvl" dir:"ipv4" help:"s between keepalives"`
 	KeepaliveProbes   *int  `lua:"tcp_keepalive_probes" dir:"ipv4" help:"keepalives without an answer: ETIMEDOUT"`
-	TCPRmem           []int `lua:"tcp_rmem" dir:"ipv4" help:"bytes a TCP socket may receive ahead" each:"least|at first|most"`
-	TCPWmem           []int `lua:"tcp_wmem" dir:"ipv4" help:"bytes a TCP socket may queue to send" each:"least|at first|most"`
-	TCPMem            []int `lua:"tcp_mem" dir:"ipv4" help:"pages for all of TCP" each:"relaxed|careful|most"`
-	UDPMem            []int `lua:"udp_mem" dir:"ipv4" help:"pages for all of UDP" each:"relaxed|careful|most"`
-	RmemDefault       *int  `lua:"rmem_default" dir:"core" help:"SO_RCVBUF of other sockets at first, bytes"`
-	RmemMax           *int  `lua:"rmem_max" dir:"core" help:"the most that SO_RCVBUF sets, bytes"`
-	WmemDefault       *int  `lua:"wmem_default" dir:"core" help:"SO_SNDBUF of other sockets at first, bytes"`
-	WmemMax           *int  `lua:"wmem_max" dir:"core" help:"the most that SO_SNDBUF sets, bytes"`
-	NetdevBacklog     *int  `lua:"netdev_max_backlog" dir:"core" help:"received packets queued for one processor"`
+	TCPRmem           []int `lua:"tcp_rmem,omitempty" dir:"ipv4" help:"bytes a socket receives ahead" each:"least|at first|most"`
+	TCPWmem           []int `lua:"tcp_wmem,omitempty" dir:"ipv4" help:"bytes a socket queues to send" each:"least|at first|most"`
+	TCPMem            []int `lua:"tcp_mem,omitempty" dir:"ipv4" help:"pages for all of TCP" each:"relaxed|careful|most"`
+	UDPMem            []int `lua:"udp_mem,omitempty" dir:"ipv4" help:"pages for all of UDP" each:"relaxed|careful|most"`
+	RmemDefault       *int  `lua:"rmem_default" dir:"core" help:"bytes: SO_RCVBUF of UDP and others"`
+	RmemMax           *int  `lua:"rmem_max" dir:"core" help:"bytes: the most that SO_RCVBUF sets"`
+	WmemDefault       *int  `lua:"wmem_default" dir:"core" help:"bytes: SO_SNDBUF of UDP and others"`
+	WmemMax           *int  `lua:"wmem_max" dir:"core" help:"bytes: the most that SO_SNDBUF sets"`
+	NetdevBacklog     *int  `lua:"netdev_max_backlog" dir:"core" help:"received packets queued per processor"`
 	DefaultTTL        *int  `lua:"ip_default_ttl" dir:"ipv4" help:"TTL of packets sent: hops they may make"`
 	Forward           *int  `lua:"ip_forward" dir:"ipv4" help:"1: packets for others are forwarded"`
 	ICMPRatelimit     *int  `lua:"icmp_ratelimit" dir:"ipv4" help:"ms between ICMP errors to one host"`
@@ -54,8 +55,7 @@ func limits(_ context.Context, env *lua.Env, o where) (Limits, error) {
 	place := o.Place(env)
 	v := reflect.ValueOf(&l).Elem()
 	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag
-		name := "/proc/sys/net/" + tag.Get("dir") + "/" + tag.Get("lua")
+		name := limitFile(v.Type().Field(i).Tag)
 		numbers, err := readNumbers(place, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -70,6 +70,12 @@ func limits(_ context.Context, env *lua.Env, o where) (Limits, error) {
 		}
 	}
 	return l, nil
+}
+
+// limitFile is where a limit is, by its field's tags.
+func limitFile(tag reflect.StructTag) string {
+	name, _, _ := strings.Cut(tag.Get("lua"), ",")
+	return "/proc/sys/net/" + tag.Get("dir") + "/" + name
 }
 
 // readNumbers reads a sysctl of one number or more.
@@ -105,7 +111,7 @@ func (l Limits) Show() any {
 	v := reflect.ValueOf(l)
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
-		name, help := tag.Get("lua"), tag.Get("help")
+		name, help := path.Base(limitFile(tag)), tag.Get("help")
 		switch x := v.Field(i).Interface().(type) {
 		case *int:
 			if x != nil {

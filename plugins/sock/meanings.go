@@ -29,7 +29,7 @@ func tcpMeanings() []meaning {
 		{"TcpExt", "EmbryonicRsts", "half-open connections that were reset"},
 		{"TcpExt", "TCPDeferAcceptDrop", "ACKs left out: TCP_DEFER_ACCEPT wants data"},
 
-		{"TcpExt", "TW", "TIME_WAITs that ended by their timer"},
+		{"TcpExt", "TW", "sockets that went into TIME_WAIT"},
 		{"TcpExt", "TWRecycled", "TIME_WAITs taken over by a new connect"},
 		{"TcpExt", "TCPTimeWaitOverflow", "TIME_WAITs left out: tcp_max_tw_buckets"},
 
@@ -41,6 +41,10 @@ func tcpMeanings() []meaning {
 		{"Tcp", "InSegs", "segments received"},
 		{"Tcp", "OutSegs", "segments sent, those sent again left out"},
 		{"Tcp", "RetransSegs", "segments sent again"},
+		{"Tcp", "RtoAlgorithm", "a setting: 1 is none of RFC 4022's"},
+		{"Tcp", "RtoMin", "a setting: least ms until data is sent again"},
+		{"Tcp", "RtoMax", "a setting: most ms until data is sent again"},
+		{"Tcp", "MaxConn", "a setting: -1 is no limit"},
 		{"Tcp", "InErrs", "broken segments received"},
 		{"Tcp", "InCsumErrors", "segments with a wrong checksum"},
 		{"Tcp", "OutRsts", "RSTs sent"},
@@ -82,7 +86,7 @@ func tcpMeanings() []meaning {
 
 func otherMeanings() []meaning {
 	return []meaning{
-		{"Udp", "InDatagrams", "datagrams delivered to sockets"},
+		{"Udp", "InDatagrams", "datagrams that programs have read"},
 		{"Udp", "OutDatagrams", "datagrams sent"},
 		{"Udp", "NoPorts", "datagrams to a port that nobody has bound"},
 		{"Udp", "InErrors", "datagrams lost at a socket, for any reason"},
@@ -105,6 +109,8 @@ func otherMeanings() []meaning {
 		{"Icmp6", "OutNeighborSolicits", "neighbours asked for, as ARP does for IPv4"},
 		{"Icmp6", "OutNeighborAdvertisements", "neighbours answered"},
 
+		{"Ip", "Forwarding", "a setting: 1 forwards, 2 does not"},
+		{"Ip", "DefaultTTL", "a setting: TTL of packets sent"},
 		{"Ip", "InReceives", "packets received"},
 		{"Ip", "InDelivers", "packets handed up to TCP, UDP, ICMP"},
 		{"Ip", "OutRequests", "packets that this host wanted to send"},

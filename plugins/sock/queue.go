@@ -20,7 +20,7 @@ type Queue struct {
 	Limit     int    `lua:"limit" help:"how many may wait: listen's backlog or somaxconn, the smaller; the queue takes one more"`
 	SynRecv   int    `lua:"syn_recv" help:"half-open connections to its address"`
 	Overflows int64  `lua:"overflows" help:"SYNs and ACKs dropped because an accept queue was full, in the whole network: TcpExt.ListenOverflows"`
-	Drops     int64  `lua:"drops" help:"SYNs and ACKs that this listener has dropped, for any reason; where the kernel does not tell, the whole network's TcpExt.ListenDrops"`
+	Drops     int64  `lua:"drops" help:"segments that this listener has dropped: SYNs and ACKs for which it had no room (its share of TcpExt.ListenDrops), and with TCP_DEFER_ACCEPT ACKs without data; where the kernel does not tell, the whole network's TcpExt.ListenDrops"`
 	Scope     string `lua:"scope" help:"whose overflows and drops these are: \"namespace/listener\", or \"namespace\" for both"`
 }
 
@@ -88,9 +88,7 @@ func newQueue(s *netlink.Socket, half map[netip.AddrPort]int, ext map[string]int
 // length is greater (sk_acceptq_is_full).
 func (q *Queue) fullness() float64 { return float64(q.Len) / float64(q.Limit+1) }
 
-// halfOpen counts the half-open connections of each listener's address. The kernel's rows do not say which listener
-// they belong to; it is the one with exactly their address, else the one for any address of their family, else the
-// IPv6 one that takes IPv4, too.
+// halfOpen counts the half-open connections of each listener's address.
 func halfOpen(rows []netlink.Socket) map[netip.AddrPort]int {
 	listens := map[netip.AddrPort]bool{}
 	for i := range rows {
@@ -100,20 +98,22 @@ func halfOpen(rows []netlink.Socket) map[netip.AddrPort]int {
 	}
 	n := map[netip.AddrPort]int{}
 	for i := range rows {
-		if rows[i].State != netlink.SynRecv {
-			continue
-		}
-		local := rows[i].Local()
-		any4 := netip.AddrPortFrom(netip.IPv4Unspecified(), local.Port())
-		any6 := netip.AddrPortFrom(netip.IPv6Unspecified(), local.Port())
-		switch {
-		case listens[local]:
-			n[local]++
-		case rows[i].Family == unix.AF_INET && listens[any4]:
-			n[any4]++
-		default:
-			n[any6]++
+		if rows[i].State == netlink.SynRecv {
+			n[listenerOf(rows[i].Local(), rows[i].Family, listens)]++
 		}
 	}
 	return n
+}
+
+// listenerOf is the address of the listener that a half-open connection belongs to, which its row does not say: exactly
+// the connection's, else any address of its family, else IPv6's any address, which may take IPv4, too.
+func listenerOf(local netip.AddrPort, family uint8, listens map[netip.AddrPort]bool) netip.AddrPort {
+	any4 := netip.AddrPortFrom(netip.IPv4Unspecified(), local.Port())
+	switch {
+	case listens[local]:
+		return local
+	case family == unix.AF_INET && listens[any4]:
+		return any4
+	}
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), local.Port())
 }
