@@ -203,7 +203,7 @@ func (n *network) listen(backlog, deferAccept int) (fd, port int) {
 	return fd, sa.(*unix.SockaddrInet4).Port
 }
 
-// connect begins a connection. On loopback its SYN has been taken, or dropped, when this returns.
+// connect begins a connection. On loopback its SYN is taken, or dropped, before this returns or very soon after.
 func (n *network) connect(port int) int {
 	n.tb.Helper()
 	fd := n.socket(unix.SOCK_STREAM)

@@ -29,6 +29,8 @@ func TestQueue(t *testing.T) {
 	for range 7 {
 		n.connect(half)
 	}
+	n.awaitCount("TcpExt", "ListenDrops", 7)
+	n.awaitCount("TcpExt", "TCPDeferAcceptDrop", 5)
 	given := []lua.Const{is("net", n), is("full", full), is("half", half), is("idle", idle)}
 	expect(t, `
 		local function show(port)
@@ -70,6 +72,7 @@ func TestQueuesOfOnePort(t *testing.T) {
 	for range 2 {
 		unix.Connect(n.socket(unix.SOCK_STREAM), &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 2}})
 	}
+	n.awaitCount("TcpExt", "TCPDeferAcceptDrop", 3)
 	expect(t, `
 		local q = assert(sock.queue(given.port, {on = given.net}))
 		table.sort(q, function(a, b) return a.limit < b.limit end)
