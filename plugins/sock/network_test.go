@@ -44,7 +44,7 @@ func newNetwork(tb testing.TB) *network {
 		tb.Fatal(err)
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "network")
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), networkVar+"=1")
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{theirs}, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -52,8 +52,8 @@ processes only, so an empty list means "nobody that I may look at", not "nobody"
 					Name: "queue", Params: "port, options", Returns: "list of Queue | nil, err", Call: queue,
 					Doc: `Reads the accept queues of a port: one row for each listener, none where nobody listens.
 
-drops are those of this very listener; the kernel counts overflows for the whole network only, which is what scope says:
-"namespace/listener". To know one listener's overflows, let no other overflow, or compare the drops.`,
+drops are those of this very listener. Overflows the kernel counts for the whole network only, and scope says so:
+"namespace/listener". Where no other listener overflows, the two tell of the same SYNs.`,
 					Example: queueExample,
 				},
 				{
@@ -159,6 +159,7 @@ const queueExample = `local s = assert(server.start{model = "iterative", backlog
 local first = assert(client.dial(s.addr))  -- the handler waits for it, and accepts nobody else
 check.within(5, function() return s:stats().accepted == 1 end)
 local crowd = client.open{to = s.addr, n = 3}
+check.within(5, function() local q = sock.queue(s.port)[1] return q.len == 3, q end)
 local q = assert(sock.queue(s.port))[1]
 print(q.addr == s.addr, q.len, q.limit, q.syn_recv)  --> true	3	2	0
 print(#sock.queue(1))  --> 0`
