@@ -104,6 +104,24 @@ section("who holds TIME_WAIT", function()
   end
 end)
 
+-- An accept queue has room for its backlog and one more. The kernel drops what comes then, and counts it.
+section("a full accept queue", function()
+  local s = assert(server.start{model = "iterative", backlog = 2, handler = function(conn) conn:recv() end})
+  local first = assert(client.dial(s.addr))      -- the handler waits for this one and accepts nobody else
+  check.within(2, function() return s:stats().accepted == 1 end, "the first client has the handler")
+
+  local change, crowd = assert(sock.delta(function()
+    return client.open{to = s.addr, n = 8, timeout = 0.5}
+  end))
+  local queue = assert(sock.queue(s.port))[1]
+  check.equal(queue.len, 3, "a backlog of 2 holds 3")
+  check.equal(crowd:stats().timed_out, 5, "the other five wait in vain")
+  check(change.TcpExt.ListenOverflows >= 5, "and the kernel has counted them")
+  check(queue.drops >= 5, "at this very listener")
+  print(queue)
+  print(change.TcpExt)
+end)
+
 -- Fibers: straight lines that take turns by themselves. Whatever waits lets the others run.
 section("fibers take turns by themselves", function()
   local order = {}

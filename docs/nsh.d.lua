@@ -638,7 +638,173 @@ local _TCPInfo = {}
 ---@field partial boolean true when the kernel's table changed so fast that sockets may be missing
 local _States = {}
 
----Asks the kernel about sockets: which there are, in which states, and what it knows of one connection.
+---A listener's accept queue, and what waits before it.
+---@class Queue
+---@field addr string where it listens, "ip:port"
+---@field len number connections that wait to be accepted
+---@field limit number how many may wait: listen's backlog or somaxconn, the smaller; the queue takes one more
+---@field syn_recv number half-open connections to its address
+---@field overflows number SYNs and ACKs dropped because an accept queue was full, in the whole network: TcpExt.ListenOverflows
+---@field drops number segments that this listener has dropped: SYNs and ACKs for which it had no room (its share of TcpExt.ListenDrops), and with TCP_DEFER_ACCEPT ACKs without data; where the kernel does not tell, the whole network's TcpExt.ListenDrops
+---@field scope string whose overflows and drops these are: "namespace/listener", or "namespace" for both
+local _Queue = {}
+
+---The kernel's counters of one network. It prints those that are not 0; pairs() and --json have them all.
+---@class Counters
+---@field Tcp CounterGroup TCP, as RFC 4022 has it
+---@field TcpExt CounterGroup what Linux counts of TCP beyond that
+---@field MPTcpExt CounterGroup Multipath TCP
+---@field Udp CounterGroup UDP over IPv4; Udp6, UdpLite and UdpLite6 have the same names
+---@field Icmp CounterGroup ICMP, as RFC 2011 has it; Icmp6 is that of IPv6
+---@field IcmpMsg CounterGroup ICMP messages by their type's number: InType3, OutType11
+---@field Ip CounterGroup IPv4, as RFC 4293 has it; Ip6 is IPv6
+---@field IpExt CounterGroup what Linux counts of IPv4 beyond that: bytes, multicast, ECN
+local _Counters = {}
+
+---A group of counters. The kernel has some hundred; these are the ones that laboratories use, with the group that has them.
+---@class CounterGroup
+---@field ListenOverflows number SYNs and ACKs dropped: accept queue full (TcpExt)
+---@field ListenDrops number SYNs and ACKs that listeners dropped (TcpExt)
+---@field TCPReqQFullDrop number SYNs dropped: SYN queue full, no cookies (TcpExt)
+---@field TCPReqQFullDoCookies number SYN queue full: answered with a cookie (TcpExt)
+---@field SyncookiesSent number SYNs answered with a SYN cookie (TcpExt)
+---@field SyncookiesRecv number connections made from a SYN cookie (TcpExt)
+---@field SyncookiesFailed number ACKs to a listener without a valid cookie (TcpExt)
+---@field EmbryonicRsts number half-open connections that were reset (TcpExt)
+---@field TCPDeferAcceptDrop number ACKs left out: TCP_DEFER_ACCEPT wants data (TcpExt)
+---@field TW number sockets that went into TIME_WAIT (TcpExt)
+---@field TWRecycled number TIME_WAITs taken over by a new connect (TcpExt)
+---@field TCPTimeWaitOverflow number TIME_WAITs left out: tcp_max_tw_buckets (TcpExt)
+---@field ActiveOpens number connects begun (SYN_SENT) (Tcp)
+---@field PassiveOpens number handshakes that listeners completed (Tcp)
+---@field AttemptFails number handshakes that failed: refused, given up (Tcp)
+---@field EstabResets number open connections that ended by a RST (Tcp)
+---@field CurrEstab number connections open now: up and down (Tcp)
+---@field InSegs number segments received (Tcp)
+---@field OutSegs number segments sent, those sent again left out (Tcp)
+---@field RetransSegs number segments sent again (Tcp)
+---@field RtoAlgorithm number a setting: 1 is none of RFC 4022's (Tcp)
+---@field RtoMin number a setting: least ms until data is sent again (Tcp)
+---@field RtoMax number a setting: most ms until data is sent again (Tcp)
+---@field MaxConn number a setting: -1 is no limit (Tcp)
+---@field InErrs number broken segments received (Tcp)
+---@field InCsumErrors number segments with a wrong checksum (Tcp)
+---@field OutRsts number RSTs sent (Tcp)
+---@field TCPAbortOnData number RSTs: zero linger, or data after the close (TcpExt)
+---@field TCPAbortOnClose number RSTs at a close with unread data (TcpExt)
+---@field TCPAbortOnTimeout number given up: no answer too many times (TcpExt)
+---@field TCPAbortOnMemory number orphans ended: too many, or no memory (TcpExt)
+---@field TCPAbortOnLinger number FIN_WAIT2 orphans ended at once (LINGER2) (TcpExt)
+---@field TCPSynRetrans number SYNs and SYN+ACKs sent again (TcpExt)
+---@field TCPTimeouts number retransmission timers that ran out (TcpExt)
+---@field TCPFastRetrans number segments sent again before a timeout (TcpExt)
+---@field TCPSlowStartRetrans number segments sent again after a timeout (TcpExt)
+---@field TCPLossProbes number probes for a lost last segment (TcpExt)
+---@field TCPOFOQueue number segments that came out of order (TcpExt)
+---@field TCPChallengeACK number ACKs sent to check a doubtful RST or SYN (TcpExt)
+---@field PAWSEstab number segments dropped: timestamp too old (TcpExt)
+---@field TCPToZeroWindowAdv number times that our window closed (TcpExt)
+---@field TCPFromZeroWindowAdv number times that our window opened again (TcpExt)
+---@field TCPZeroWindowDrop number segments dropped: our window was closed (TcpExt)
+---@field TCPWinProbe number probes of the peer's closed window (TcpExt)
+---@field TCPKeepAlive number keepalive probes sent (TcpExt)
+---@field TCPRcvQDrop number segments dropped: receive queue full (TcpExt)
+---@field TCPBacklogDrop number segments dropped: socket busy, backlog full (TcpExt)
+---@field DelayedACKs number ACKs sent by the delay's timer (TcpExt)
+---@field TCPHPHits number data segments on the fast path (TcpExt)
+---@field TCPPureAcks number ACKs without data, on the slow path (TcpExt)
+---@field TCPHPAcks number ACKs without data, on the fast path (TcpExt)
+---@field TCPOrigDataSent number data segments sent for the first time (TcpExt)
+---@field TCPDelivered number segments that peers acknowledged (TcpExt)
+---@field TCPRcvCoalesce number segments merged in a receive queue (TcpExt)
+---@field TCPAutoCorking number small sends held back to be merged (TcpExt)
+---@field IPReversePathFilter number packets from the wrong side (rp_filter) (TcpExt)
+---@field InDatagrams number datagrams that programs have read (Udp)
+---@field OutDatagrams number datagrams sent (Udp)
+---@field NoPorts number datagrams to a port that nobody has bound (Udp)
+---@field InErrors number datagrams lost at a socket, for any reason (Udp)
+---@field RcvbufErrors number datagrams lost: receive buffer full (Udp)
+---@field SndbufErrors number datagrams not sent: send buffer full (Udp)
+---@field MemErrors number datagrams lost: UDP's memory limit (Udp)
+---@field InMsgs number ICMP messages received (Icmp)
+---@field OutMsgs number ICMP messages sent (Icmp)
+---@field OutTimeExcds number Time Exceeded sent: a TTL ran out here (Icmp)
+---@field InTimeExcds number Time Exceeded received: a TTL ran out (Icmp)
+---@field OutDestUnreachs number Destination Unreachable sent (Icmp)
+---@field InDestUnreachs number Destination Unreachable received (Icmp)
+---@field OutEchos number pings sent (Icmp)
+---@field InEchos number pings received (Icmp)
+---@field OutEchoReps number pings answered (Icmp)
+---@field InEchoReps number answers to pings received (Icmp)
+---@field OutRedirects number Redirects sent: there is a better gateway (Icmp)
+---@field InRedirects number Redirects received (Icmp)
+---@field OutNeighborSolicits number neighbours asked for, as ARP does for IPv4 (Icmp6)
+---@field OutNeighborAdvertisements number neighbours answered (Icmp6)
+---@field Forwarding number a setting: 1 forwards, 2 does not (Ip)
+---@field DefaultTTL number a setting: TTL of packets sent (Ip)
+---@field InReceives number packets received (Ip)
+---@field InDelivers number packets handed up to TCP, UDP, ICMP (Ip)
+---@field OutRequests number packets that this host wanted to send (Ip)
+---@field OutTransmits number packets put on a link, forwarded ones too (Ip)
+---@field ForwDatagrams number packets forwarded (Ip)
+---@field InHdrErrors number packets dropped: bad header, or TTL ran out (Ip)
+---@field InAddrErrors number packets dropped: not for this host (Ip)
+---@field OutNoRoutes number packets not sent: no route (Ip)
+---@field ReasmReqds number fragments received (Ip)
+---@field ReasmOKs number packets put together from fragments (Ip)
+---@field ReasmFails number packets whose fragments did not all come (Ip)
+---@field FragOKs number packets that were split (Ip)
+---@field FragCreates number fragments made (Ip)
+---@field FragFails number packets not sent: too big, and DF is set (Ip)
+---@field InOctets number bytes received, IP headers included (IpExt)
+---@field OutOctets number bytes sent, IP headers included (IpExt)
+---@field InNoECTPkts number packets received without ECN (IpExt)
+---@field InNoRoutes number packets received with no route for them (IpExt)
+local _CounterGroup = {}
+
+---By how much each counter has changed, in the shape of Counters. It prints those that have. Tcp.CurrEstab, which goes up and down, may be negative.
+---@class Changes
+local _Changes = {}
+
+---By how much the counters of a group have changed; help("CounterGroup") says what they count.
+---@class ChangeGroup
+local _ChangeGroup = {}
+
+---Settings of a network that its programs run into, by the last part of their names in sysctl(8). What the kernel or that network does not have is nil.
+---@class Limits
+---@field somaxconn number most that listen() gets: accept queue
+---@field tcp_max_syn_backlog number SYN queue of a listener, cookies off
+---@field tcp_syncookies number 0 no cookies, 1 SYN queue full, 2 always
+---@field tcp_abort_on_overflow number accept queue full, ACK: 0 drop, 1 RST
+---@field tcp_syn_retries number SYNs sent again before connect gives up
+---@field tcp_synack_retries number SYN+ACKs sent again: a half-open's life
+---@field tcp_retries2 number data sent again before ETIMEDOUT
+---@field tcp_orphan_retries number the same once closed; 0 is 8
+---@field tcp_fin_timeout number s of a closed socket in FIN_WAIT2
+---@field tcp_max_orphans number closed sockets that are not done yet
+---@field tcp_max_tw_buckets number sockets in TIME_WAIT at once
+---@field tcp_tw_reuse number TIME_WAIT reuse: 0 no, 1 yes, 2 loopback
+---@field ip_local_port_range number[] ephemeral ports
+---@field ip_unprivileged_port_start number first port that anybody may bind
+---@field tcp_keepalive_time number s of silence before the first keepalive
+---@field tcp_keepalive_intvl number s between keepalives
+---@field tcp_keepalive_probes number keepalives without an answer: ETIMEDOUT
+---@field tcp_rmem number[] bytes a socket receives ahead
+---@field tcp_wmem number[] bytes a socket queues to send
+---@field tcp_mem number[] pages for all of TCP
+---@field udp_mem number[] pages for all of UDP
+---@field rmem_default number bytes: SO_RCVBUF of UDP and others
+---@field rmem_max number bytes: the most that SO_RCVBUF sets
+---@field wmem_default number bytes: SO_SNDBUF of UDP and others
+---@field wmem_max number bytes: the most that SO_SNDBUF sets
+---@field netdev_max_backlog number received packets queued per processor
+---@field ip_default_ttl number TTL of packets sent: hops they may make
+---@field ip_forward number 1: packets for others are forwarded
+---@field icmp_ratelimit number ms between ICMP errors to one host
+---@field icmp_msgs_per_sec number ICMP errors a second to all hosts
+local _Limits = {}
+
+---Asks the kernel about sockets: which there are, in which states, what waits in their queues, what it has counted, and what it knows of one connection.
 ---@class socklib
 sock = {}
 
@@ -678,3 +844,50 @@ function sock.states(options) end
 ---@param conn Conn
 ---@return TCPInfo?, Error?
 function sock.info(conn) end
+
+---Lists who has a connection open: every descriptor of it in every process that can be seen.
+---@param conn any
+---@return any[]?, Error?
+function sock.holders(conn) end
+
+---@class sock_queue_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Reads the accept queues of a port: one row for each listener, none where nobody listens.
+---@param port number
+---@param options? sock_queue_options
+---@return Queue[]?, Error?
+function sock.queue(port, options) end
+
+---@class sock_queues_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Reads the accept queues of every listener, fullest first.
+---@param options? sock_queues_options
+---@return Queue[]?, Error?
+function sock.queues(options) end
+
+---@class sock_counters_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Reads every counter of the network, by group and name: those of /proc/net/snmp, netstat and snmp6.
+---@param options? sock_counters_options
+---@return Counters?, Error?
+function sock.counters(options) end
+
+---@class sock_delta_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Calls f and says by how much each counter of the network has changed meanwhile: 0 where it has not.
+---@param f function
+---@param options? sock_delta_options
+---@return Changes?, Error?
+function sock.delta(f, options) end
+
+---@class sock_limits_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Reads the settings of the network that its programs run into (sysctl net.core and net.ipv4), and prints them with what each limits.
+---@param options? sock_limits_options
+---@return Limits?, Error?
+function sock.limits(options) end

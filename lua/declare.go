@@ -70,16 +70,29 @@ type Results []any
 //
 // Of is a nil pointer, (*Server)(nil), for objects with identity: scripts get a userdata with the fields and methods
 // below. Or it is a struct value, Answer{}, for plain records: scripts get a real table (a field tagged `lua:",list"`
-// is its array part) with this printed form; it has no methods.
+// is its array part) with this printed form; it has no methods. Or it is a map with string keys, Counters{}: a record
+// whose names only the world knows. Its Fields say what some of them mean, and have no Get.
 //
-// How a value prints: a method String() string, or Show() any whose result is printed in its place (a struct, a list),
-// else its name with its fields.
+// How an object prints: a method String() string, or Show() any whose result is printed in its place (a struct, a list),
+// else its name with its fields. A record's Show is called on a value that is read back from the table, so that what
+// the script has changed shows, too (one with a list part prints as its list); programs (--json) get the table itself.
+// Show may return a Shown.
 type Type struct {
 	Name    string
 	Doc     string
 	Of      any
 	Fields  []Field
 	Methods []Func
+
+	// Strict makes reading a field that the record does not have an error, with the near miss. Fields of a struct that
+	// are left out because they are nil or empty are nil, as ever.
+	Strict bool
+}
+
+// Shown is a printed form with a line below it, for what it leaves out.
+type Shown struct {
+	Value any // nil when the line is all there is to see
+	Note  string
 }
 
 // A Field of an object: Get is a func(*T) V, called when a script touches the field. It keeps the baton.

@@ -131,6 +131,15 @@ func (x *Index) addType(mod *Entry, t *Type, names map[reflect.Type]string) erro
 	}
 	for _, f := range t.Fields {
 		get := reflect.TypeOf(f.Get)
+		if rt.Kind() == reflect.Map {
+			if get != nil {
+				return fmt.Errorf("%s.%s: a record's field has no Get", t.Name, f.Name)
+			}
+			if err := x.add(e, &Entry{Path: t.Name + "." + f.Name, Name: f.Name, Kind: "field", Doc: f.Doc, Returns: luaType(rt.Elem(), names)}); err != nil {
+				return err
+			}
+			continue
+		}
 		if get == nil || get.Kind() != reflect.Func || get.NumOut() != 1 || get.In(get.NumIn()-1) != rt {
 			return fmt.Errorf("%s.%s: Get must be a func(%s) V", t.Name, f.Name, rt)
 		}

@@ -79,6 +79,9 @@ func (n *noder) table(tb *glua.LTable, depth int) show.Node {
 		out.Items = append(out.Items, n.node(tb.RawGetInt(i), depth+1))
 	}
 	n.fields(tb, size, depth, &out)
+	if info != nil {
+		out.Print = n.printed(info, tb, depth)
+	}
 	return out
 }
 

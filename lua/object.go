@@ -54,6 +54,9 @@ func (w *World) meta(t *typeInfo) *glua.LTable {
 	mt.RawSetString("__metatable", glua.LString(t.decl.Name))
 	mt.RawSetString("__tostring", w.seed.NewFunction(t.tostring))
 	if t.rt.Kind() != reflect.Pointer {
+		if t.decl.Strict {
+			mt.RawSetString("__index", w.seed.NewFunction(t.missing))
+		}
 		return mt
 	}
 	mt.RawSetString("__type", &glua.LUserData{Value: t, Metatable: glua.LNil})

@@ -3,6 +3,7 @@ package lua
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,9 @@ func (w *World) table(v reflect.Value) glua.LValue {
 	for _, k := range sortedKeys(v) {
 		tb.RawSetString(k.String(), w.reflected(v.MapIndex(k)))
 	}
+	if info := w.types[v.Type()]; info != nil {
+		tb.Metatable = w.meta(info)
+	}
 	return tb
 }
 
@@ -143,11 +147,7 @@ func (w *World) recordFields(tb *glua.LTable, v reflect.Value) {
 
 func sortedKeys(m reflect.Value) []reflect.Value {
 	keys := m.MapKeys()
-	for i := 1; i < len(keys); i++ {
-		for j := i; j > 0 && keys[j].String() < keys[j-1].String(); j-- {
-			keys[j], keys[j-1] = keys[j-1], keys[j]
-		}
-	}
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	return keys
 }
 

@@ -16,6 +16,7 @@ type Query struct {
 	LocalPort uint16     // 0 is any
 	PeerPort  uint16     // 0 is any
 	Addr      netip.Addr // at either end, IPv4 also inside an IPv6 socket; the zero Addr is any
+	Drops     bool       // ask for what each socket has dropped, too; it makes the answer a third longer
 }
 
 // Matches says whether the socket is one that the query means. The kernel is asked the same, for speed; what it
@@ -51,7 +52,10 @@ func (q *Query) request(family uint8) []byte {
 	if proto == 0 {
 		proto = unix.IPPROTO_TCP
 	}
-	b := []byte{family, proto, 0, 0} // no extensions: the row itself says what nsh shows
+	b := []byte{family, proto, 0, 0} // the row itself says most of what nsh shows
+	if q.Drops {
+		b[2] = 1 << (attrSKMemInfo - 1)
+	}
 	b = native.AppendUint32(b, q.States.mask())
 	// A port in the request's socket id is a filter of its own, also in a dump; zero is any.
 	b = binary.BigEndian.AppendUint16(b, q.LocalPort)

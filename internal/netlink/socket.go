@@ -17,9 +17,14 @@ const (
 
 // Attributes of a dumped socket (linux/inet_diag.h).
 const (
-	attrShutdown = 8
-	attrV6Only   = 11
-	attrMark     = 15
+	attrSKMemInfo = 7
+	attrShutdown  = 8
+	attrV6Only    = 11
+	attrMark      = 15
+
+	// memDrops is where the drops are in the array of INET_DIAG_SKMEMINFO: SK_MEMINFO_DROPS, since Linux 4.12
+	// (linux/sock_diag.h).
+	memDrops = 8
 )
 
 // A Socket is one row of the kernel's table. It holds no pointers, so that a hundred thousand of them cost the
@@ -41,7 +46,14 @@ type Socket struct {
 	Inode    uint32 // 0 once no process holds it (TIME_WAIT, SYN_RECV, an orphan)
 	Iface    uint32 // the interface it is bound to, or 0
 	Mark     uint32 // only the privileged are shown it
-	cookie   uint64
+
+	// Drops is how many segments the socket has dropped since it was made, if the Query asked and the kernel told.
+	// Of a listener these are the SYNs, and the last ACKs of handshakes, for which it had no room: its share of
+	// TcpExt.ListenDrops. With TCP_DEFER_ACCEPT the ACKs that bring no data are among them, too.
+	Drops    uint32
+	HasDrops bool
+
+	cookie uint64
 }
 
 // A Timer is what a socket waits for, by idiag_timer's numbers.
@@ -130,6 +142,8 @@ func parseAttrs(b []byte, s *Socket) {
 			return
 		}
 		switch {
+		case typ == attrSKMemInfo && len(value) >= 4*(memDrops+1):
+			s.Drops, s.HasDrops = native.Uint32(value[4*memDrops:]), true
 		case typ == attrShutdown && len(value) >= 1:
 			s.Shutdown = value[0]
 		case typ == attrV6Only && len(value) >= 1:

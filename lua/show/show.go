@@ -23,6 +23,9 @@ type Node struct {
 	Items  []Node
 	Fields []Field
 	More   int // how many items or fields were left out
+
+	Print *Node  // what a person sees instead, if not nil; programs get the value itself
+	Note  string // a line below what a person sees
 }
 
 // A Field is a named part of a Record.

@@ -44,6 +44,9 @@ func (o Options) few(n, more int) (shown, left int) {
 // Text lays a value out for a person: lists of records as a table, records as aligned lines, the rest compactly. It
 // has no newline at its end.
 func Text(n Node, o Options) string {
+	if n.Print != nil || n.Note != "" {
+		return strings.Join(block(n, o), "\n")
+	}
 	switch n.Kind {
 	case String:
 		switch {
@@ -72,9 +75,26 @@ func plain(n Node) string {
 
 // block lays a table out in lines.
 func block(n Node, o Options) []string {
+	if n.Print != nil {
+		n = *n.Print
+	}
+	if n.Note == "" {
+		return bare(n, o)
+	}
+	var lines []string
+	if n.Kind != Nil {
+		lines = bare(n, o)
+	}
+	return append(lines, o.paint(dim, clipTo(Escape(n.Note), o.Width)))
+}
+
+// bare is block without what may stand below it.
+func bare(n Node, o Options) []string {
 	switch {
 	case isTable(n):
 		return tableLines(n, o)
+	case n.Kind == Object:
+		return strings.Split(EscapeLines(plain(n)), "\n")
 	case n.Kind == Record && len(n.Fields)+n.More > 0:
 		return recordLines(n, o)
 	case n.Kind == List && !isFlat(n):

@@ -101,7 +101,7 @@ func (q *query) matches(s *netlink.Socket, held *holders) bool {
 	name, isName := q.process.Text()
 	pid, _ := q.process.Number()
 	for _, h := range held.of(s.Inode) {
-		if isName && h.process == name || !isName && float64(h.pid) == pid {
+		if isName && h.Process == name || !isName && float64(h.PID) == pid {
 			return true
 		}
 	}

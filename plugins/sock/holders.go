@@ -1,17 +1,23 @@
 package sock
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nsh-lab/nsh/lua"
 )
 
-// A holder is a process that has a descriptor of a socket.
+// A holder is a descriptor of a socket in a process.
 type holder struct {
-	pid     int
-	process string
+	PID     int    `lua:"pid" help:"the process"`
+	FD      int    `lua:"fd" help:"its descriptor of the socket"`
+	Process string `lua:"process" help:"the process's name"`
 }
 
 // holders are the processes behind inodes. The kernel's socket table does not have them: they are found by looking
@@ -22,7 +28,7 @@ type holders struct {
 	by   map[uint32][]holder
 }
 
-// of lists who holds an inode, lowest pid first.
+// of lists who holds an inode, lowest pid first, and of one process the lowest descriptor.
 func (h *holders) of(inode uint32) []holder {
 	if inode == 0 {
 		return nil
@@ -57,10 +63,17 @@ func scanProcess(dir string, pid int, by map[uint32][]holder) {
 		return
 	}
 	defer d.Close()
-	fds, _ := d.Readdirnames(-1)
-	me := holder{pid: pid}
+	names, _ := d.Readdirnames(-1)
+	var fds []int
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil {
+			fds = append(fds, fd)
+		}
+	}
+	slices.Sort(fds)
+	me := holder{PID: pid}
 	for _, fd := range fds {
-		target, err := os.Readlink(dir + "/fd/" + fd)
+		target, err := os.Readlink(dir + "/fd/" + strconv.Itoa(fd))
 		if err != nil {
 			continue
 		}
@@ -68,13 +81,12 @@ func scanProcess(dir string, pid int, by map[uint32][]holder) {
 		if !ok {
 			continue
 		}
-		if me.process == "" {
+		if me.Process == "" {
 			comm, _ := os.ReadFile(dir + "/comm")
-			me.process = strings.TrimSuffix(string(comm), "\n")
+			me.Process = strings.TrimSuffix(string(comm), "\n")
 		}
-		if list := by[inode]; len(list) == 0 || list[len(list)-1].pid != pid {
-			by[inode] = append(list, me)
-		}
+		me.FD = fd
+		by[inode] = append(by[inode], me)
 	}
 }
 
@@ -86,4 +98,42 @@ func socketInode(target string) (uint32, bool) {
 	}
 	n, err := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 32)
 	return uint32(n), err == nil
+}
+
+// holdersOf is who has the socket of a connection, or of a row of sock.list, open. Wherever the socket's network is, its
+// descriptors are in processes of this machine, and those that can be seen are searched.
+func holdersOf(_ context.Context, conn lua.Value) ([]holder, error) {
+	inode, err := inodeOf(conn)
+	if err != nil {
+		return nil, err
+	}
+	found := (&holders{}).of(inode)
+	if found == nil {
+		found = []holder{} // an empty list is an answer
+	}
+	return found, nil
+}
+
+func inodeOf(conn lua.Value) (uint32, error) {
+	switch c := conn.Object().(type) {
+	case *Row:
+		return c.Inode, nil
+	case Conn:
+		fd := c.Fileno()
+		var st unix.Stat_t
+		err := unix.Fstat(fd, &st)
+		// A descriptor that was closed meanwhile may be another file's: what fstat said counts only if it was not.
+		if fd < 0 || c.Fileno() != fd {
+			return 0, lua.Misusef("conn", "the connection is closed")
+		}
+		if err != nil {
+			return 0, lua.NewFault("fstat", "", err)
+		}
+		return uint32(st.Ino), nil
+	}
+	got := conn.TypeName()
+	if conn.IsNil() {
+		got = "nothing"
+	}
+	return 0, lua.Misusef("conn", "Conn or Socket (a row of sock.list) expected, got %s", got)
 }

@@ -76,14 +76,14 @@ func (r *Row) proto() string {
 // nobody that this user may look at.
 func (r *Row) pid() *int {
 	if list := r.held.of(r.Inode); len(list) > 0 {
-		return &list[0].pid
+		return &list[0].PID
 	}
 	return nil
 }
 
 func (r *Row) process() *string {
 	if list := r.held.of(r.Inode); len(list) > 0 {
-		return &list[0].process
+		return &list[0].Process
 	}
 	return nil
 }

@@ -23,7 +23,11 @@ func run(tb testing.TB, src string, given ...lua.Const) (string, error) {
 	return plugintest.New(tb, Plugin(), plugins.Plugin{
 		Name: "given", Doc: "For the test.", Modules: []lua.Module{{
 			Name: "given", Doc: "For the test.", Consts: given,
-			Types: []lua.Type{{Name: "FakeConn", Doc: "For the test.", Of: (*fakeConn)(nil)}},
+			Types: []lua.Type{
+				{Name: "FakeConn", Doc: "For the test.", Of: (*fakeConn)(nil)},
+				{Name: "Network", Doc: "For the test.", Of: (*network)(nil), Methods: []lua.Func{{
+					Name: "act", Doc: "Does what the test says.", Call: func(n *network) error { return n.act() }}}},
+			},
 		}},
 	}).Run(src)
 }

@@ -15,11 +15,13 @@ import (
 )
 
 func TestRows(t *testing.T) {
-	ln, port := listener(t, "tcp4", "127.0.0.1:0")
-	connected(t, ln)
-	given := []lua.Const{is("port", port), is("pid", os.Getpid()), is("uid", os.Getuid())}
+	n := newNetwork(t) // elsewhere another program's connection may have the same port at one of its ends
+	ln, port := n.listen(8, 0)
+	n.connect(port)
+	n.accept(ln)
+	given := []lua.Const{is("net", n), is("port", port), is("pid", os.Getpid()), is("uid", os.Getuid())}
 	expect(t, `
-		local rows = assert(sock.list{port = given.port})
+		local rows = assert(sock.list{on = given.net, port = given.port})
 		print(#rows, type(rows), rows.partial)
 		table.sort(rows, function(a, b) return a.state .. a.local_addr < b.state .. b.local_addr end)
 		local n = {}
@@ -28,10 +30,10 @@ func TestRows(t *testing.T) {
 		local l = rows[3]
 		print(l.state, l.local_addr == "127.0.0.1:" .. given.port, l.peer_addr, l.recv_q, l.family, l.proto, l.timer)
 		print(l.pid == given.pid, l.uid == given.uid, type(l.process), type(l.inode), type(l.cookie), l.inode ~= "0")
-		print(#sock.list{port = given.port, process = given.pid}, #sock.list{port = given.port, process = l.process},
-			#sock.list{port = given.port, process = "nobody has this name"}, #sock.list{port = given.port, process = 1e9})
-		print(#sock.list{address = "127.0.0.1:" .. given.port}, #sock.list{local_port = given.port}, #sock.list{peer_port = given.port},
-			#sock.list{port = given.port, state = "Listen"}, #sock.list{port = given.port, family = "ipv6"}, #sock.list{port = given.port, proto = "udp"})
+		print(#sock.list{on = given.net, port = given.port, process = given.pid}, #sock.list{on = given.net, port = given.port, process = l.process},
+			#sock.list{on = given.net, port = given.port, process = "nobody has this name"}, #sock.list{on = given.net, port = given.port, process = 1e9})
+		print(#sock.list{on = given.net, address = "127.0.0.1:" .. given.port}, #sock.list{on = given.net, local_port = given.port}, #sock.list{on = given.net, peer_port = given.port},
+			#sock.list{on = given.net, port = given.port, state = "Listen"}, #sock.list{on = given.net, port = given.port, family = "ipv6"}, #sock.list{on = given.net, port = given.port, proto = "udp"})
 	`, strings.Join([]string{
 		"3\ttable\tnil",
 		"1\t2",
@@ -53,37 +55,40 @@ func TestIPv6Rows(t *testing.T) {
 }
 
 func TestTimeWait(t *testing.T) {
-	ln, port := listener(t, "tcp4", "127.0.0.1:0")
-	server, client := connected(t, ln)
-	server.Close()
-	client.Read(make([]byte, 1)) // the end of the stream
-	client.Close()
+	n := newNetwork(t)
+	ln, port := n.listen(8, 0)
+	client := n.connect(port)
+	server := n.accept(ln)
+	unix.Shutdown(server, unix.SHUT_WR)
+	n.await(client, unix.POLLIN) // the end of the stream
+	unix.Shutdown(client, unix.SHUT_WR)
 	expect(t, `
 		local rows
 		for i = 1, 1e6 do
-			rows = assert(sock.list{local_port = given.port, state = "TIME_WAIT"})
+			rows = assert(sock.list{on = given.net, local_port = given.port, state = "TIME_WAIT"})
 			if #rows == 1 then break end
 		end
 		local r = rows[1]
 		print(r.state, r.timer.name, r.timer.seconds > 0 and r.timer.seconds <= 60, r.timer.retries, r.inode, r.pid, r.process)
-		local n = assert(sock.states{local_port = given.port})
+		local n = assert(sock.states{on = given.net, local_port = given.port})
 		print(n.TIME_WAIT, n.LISTEN, n.ESTABLISHED)
-	`, "TIME_WAIT\ttimewait\ttrue\t0\t0\tnil\tnil\n1\t1\t0", is("port", port))
+	`, "TIME_WAIT\ttimewait\ttrue\t0\t0\tnil\tnil\n1\t1\t0", is("port", port), is("net", n))
 }
 
 func TestStatesHasThemAll(t *testing.T) {
-	_, port := listener(t, "tcp4", "127.0.0.1:0")
+	n := newNetwork(t) // elsewhere another program's connection may have had the port a minute ago
+	_, port := n.listen(8, 0)
 	expect(t, `
-		local n, names = assert(sock.states{port = given.port}), {}
+		local n, names = assert(sock.states{port = given.port, on = given.net}), {}
 		for _, name in ipairs{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"} do
 			names[#names + 1] = name .. "=" .. tostring(n[name])
 			n[name] = nil
 		end
 		print(table.concat(names, " "))
 		print(next(n))
-		print(assert(sock.states{port = given.port, process = 1e9}).LISTEN, assert(sock.states{port = given.port, state = "TIME_WAIT"}).LISTEN)
+		print(assert(sock.states{port = given.port, process = 1e9, on = given.net}).LISTEN, assert(sock.states{port = given.port, state = "TIME_WAIT", on = given.net}).LISTEN)
 	`, "ESTABLISHED=0 SYN_SENT=0 SYN_RECV=0 FIN_WAIT1=0 FIN_WAIT2=0 TIME_WAIT=0 CLOSE=0 CLOSE_WAIT=0 LAST_ACK=0 LISTEN=1 CLOSING=0\nnil\n0\t0",
-		is("port", port))
+		is("port", port), is("net", n))
 }
 
 func TestPrinted(t *testing.T) {
