@@ -87,6 +87,9 @@ func checkHost(host string) error {
 // needs no resolver, and another name means what the place says it does. Here that is the system's resolver, which is
 // asked only where more than loopback is allowed: the question itself would leave the machine.
 func Resolve(ctx context.Context, place Place, a Addr) ([]netip.AddrPort, error) {
+	if err := Ready(ctx, place); err != nil {
+		return nil, err
+	}
 	if ip, err := netip.ParseAddr(a.Host); err == nil {
 		if err := place.Allow(ip); err != nil {
 			return nil, &Error{"use", a.String(), err}
@@ -121,6 +124,14 @@ func Resolve(ctx context.Context, place Place, a Addr) ([]netip.AddrPort, error)
 		return nil, &Error{"use", a.String(), err}
 	}
 	return found, nil
+}
+
+// Ready waits until a place is there, which a laboratory's host is not before it is first used.
+func Ready(ctx context.Context, place Place) error {
+	if h, ok := place.(Host); ok {
+		return h.Ready(ctx)
+	}
+	return nil
 }
 
 // namesNotAllowed is the refusal to ask a resolver.

@@ -43,6 +43,7 @@ type Place interface {
 // these are the system's.
 type Host interface {
 	Place
+	Ready(ctx context.Context) error                               // waits until it is there; Socket and Open would wait without an end
 	Home() (netip.Addr, bool)                                      // where a server listens when nothing else is said
 	Lookup(ctx context.Context, name string) ([]netip.Addr, error) // what a name means there
 	Resolver() string                                              // the name server that it asks, "host" or "host:port"; "" is none

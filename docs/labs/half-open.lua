@@ -35,4 +35,6 @@ honest:send("hello\n")
 check.equal(honest:recv("line"), "hello", "and it is served")
 
 -- What cookies change is what b has to remember: nothing, until the last acknowledgement brings the cookie back.
-check.equal(sock.states{port = port, on = b}.SYN_RECV, backlog + 1, "half-open connections, still")
+local told = sock.counters{on = b}.TcpExt
+check(told.SyncookiesSent >= 43 and told.SyncookiesRecv == 1, "cookies were sent, and the honest client's came back")
+check.equal(sock.states{port = port, on = b}.SYN_RECV, backlog + 1, "half-open connections at b, still")

@@ -64,6 +64,14 @@ func refusal(err error) (syscall.Errno, bool) {
 // Allow lets scripts use any address: none of them is outside the laboratory.
 func (h *Host) Allow(netip.Addr) error { return nil }
 
+// Ready waits until the laboratory is built as far as the plan goes.
+func (h *Host) Ready(ctx context.Context) error {
+	if h.lab == nil {
+		return nil
+	}
+	return h.lab.ensure(ctx)
+}
+
 // Home is the first of its addresses.
 func (h *Host) Home() (netip.Addr, bool) {
 	if h.lab == nil {

@@ -52,7 +52,7 @@ func newLab(_ context.Context, env *lua.Env, o options) (*Lab, error) {
 
 // refused says why there can be no laboratory.
 func refused(err error) error {
-	f := &lua.Fault{Op: "lab.new", Message: fence.Why(err), Err: err}
+	f := &lua.Fault{Op: "lab.new", Message: "there can be no laboratory here: " + fence.Why(err), Err: err}
 	if f.Code, _ = lua.CodeOf(err); f.Code == "ERROR" {
 		f.Code = "EPERM"
 	}

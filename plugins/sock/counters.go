@@ -24,8 +24,8 @@ type (
 )
 
 // counters reads all of them.
-func counters(_ context.Context, env *lua.Env, o where) (Counters, error) {
-	now, err := readCounters(o.Place(env))
+func counters(ctx context.Context, env *lua.Env, o where) (Counters, error) {
+	now, err := readCounters(ctx, o.Place(env))
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func counters(_ context.Context, env *lua.Env, o where) (Counters, error) {
 // delta reads them, calls f, and reads them again. An error in f is the caller's.
 func delta(ctx context.Context, env *lua.Env, f lua.Callback, o where) (Changes, []lua.Value, error) {
 	place := o.Place(env)
-	before, err := readCounters(place)
+	before, err := readCounters(ctx, place)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +43,7 @@ func delta(ctx context.Context, env *lua.Env, f lua.Callback, o where) (Changes,
 	if err != nil {
 		return nil, nil, err
 	}
-	after, err := readCounters(place)
+	after, err := readCounters(ctx, place)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"context"
 	"maps"
 	"os"
 	"os/exec"
@@ -18,7 +19,7 @@ import (
 func fullQueue(n *network) func() error {
 	_, port := n.listen(2, 0)
 	return func() error {
-		before, err := readCounters(n)
+		before, err := readCounters(context.Background(), n)
 		if err != nil {
 			return err
 		}
@@ -110,7 +111,7 @@ func TestCountersMisuse(t *testing.T) {
 // What a counter is lies between two readings of nsh's, whoever else reads it: here cat(1) and nstat(8).
 func TestCountersAgainstOthers(t *testing.T) {
 	read := func() map[string]int64 {
-		s, err := readCounters(engines.Here{})
+		s, err := readCounters(context.Background(), engines.Here{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -134,7 +134,10 @@ func clip(s string) string {
 }
 
 // diag opens the socket that the kernel answers on, in the network that is meant.
-func diag(place engines.Place) (fd int, err error) {
+func diag(ctx context.Context, place engines.Place) (fd int, err error) {
+	if err := engines.Ready(ctx, place); err != nil {
+		return -1, err
+	}
 	fd, err = place.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return -1, lua.NewFault("open sock_diag", "", err)
@@ -144,7 +147,7 @@ func diag(place engines.Place) (fd int, err error) {
 
 // find reads the sockets that match.
 func find(ctx context.Context, place engines.Place, q *query) (rows []netlink.Socket, whole bool, held *holders, err error) {
-	fd, err := diag(place)
+	fd, err := diag(ctx, place)
 	if err != nil {
 		return nil, false, nil, err
 	}

@@ -50,9 +50,12 @@ type Limits struct {
 }
 
 // limits reads them.
-func limits(_ context.Context, env *lua.Env, o where) (Limits, error) {
+func limits(ctx context.Context, env *lua.Env, o where) (Limits, error) {
 	var l Limits
 	place := o.Place(env)
+	if err := engines.Ready(ctx, place); err != nil {
+		return l, err
+	}
 	v := reflect.ValueOf(&l).Elem()
 	for i := range v.NumField() {
 		name := limitFile(v.Type().Field(i).Tag)

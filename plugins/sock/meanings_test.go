@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -174,7 +175,7 @@ func (n *network) connectFrom(from unix.Sockaddr, port int) int {
 
 func (n *network) counters() snapshot {
 	n.tb.Helper()
-	s, err := readCounters(n)
+	s, err := readCounters(context.Background(), n)
 	if err != nil {
 		n.tb.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func (n *network) awaitCount(group, name string, least int64) {
 func (n *network) reach(group, name string, least int64) error {
 	var got int64
 	for give := time.Now().Add(10 * time.Second); time.Now().Before(give); time.Sleep(time.Millisecond) {
-		now, err := readCounters(n)
+		now, err := readCounters(context.Background(), n)
 		if err != nil {
 			return err
 		}
@@ -218,7 +219,7 @@ func (n *network) reset(fd int) {
 
 // A meaning that belongs to no counter is a misspelt one; each fits beside its counter and a number of seven digits.
 func TestMeaningsAreOfCounters(t *testing.T) {
-	now, err := readCounters(newNetwork(t))
+	now, err := readCounters(context.Background(), newNetwork(t))
 	if err != nil {
 		t.Fatal(err)
 	}

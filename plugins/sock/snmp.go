@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,10 @@ import (
 type snapshot map[string]map[string]int64
 
 // readCounters reads proc(5)'s /proc/net/snmp, netstat and snmp6. The last one is not there without IPv6.
-func readCounters(place engines.Place) (snapshot, error) {
+func readCounters(ctx context.Context, place engines.Place) (snapshot, error) {
+	if err := engines.Ready(ctx, place); err != nil {
+		return nil, err
+	}
 	s := snapshot{}
 	for _, file := range []struct {
 		name  string

@@ -51,7 +51,7 @@ func states(ctx context.Context, env *lua.Env, f filters) (*States, error) {
 		}
 		return newStates(&n, whole), nil
 	}
-	fd, err := diag(place)
+	fd, err := diag(ctx, place)
 	if err != nil {
 		return nil, err
 	}
