@@ -5,6 +5,7 @@
 
 local l, a, b = assert(lab.line("a", "b"))
 a:sysctl("net.ipv4.ip_local_port_range", "40000 40009")
+a:sysctl("net.ipv4.tcp_rfc1337", 1) -- a late segment's RST must not end TIME_WAIT early, as it may otherwise (RFC 1337)
 
 local s = assert(server.start{handler = "echo", on = b})
 local crowd = client.open{to = s.addr, n = 10, on = a}

@@ -4,6 +4,9 @@
 -- The textbook says: "set SO_REUSEADDR and a restarted server can bind". The kernel asks both servers.
 
 local l, a, b = assert(lab.line("a", "b"))
+for _, host in ipairs{a, b} do
+  host:sysctl("net.ipv4.tcp_rfc1337", 1) -- without it a late segment's RST may end TIME_WAIT at once (RFC 1337)
+end
 local port = 8000
 
 -- One connection that ends in order, closed first by the server (daytime) or by the client (echo).
