@@ -7,7 +7,7 @@ local l, a, b = assert(lab.line("a", "b"))
 a:sysctl("net.ipv4.ip_local_port_range", "40000 40009")
 a:sysctl("net.ipv4.tcp_rfc1337", 1) -- a late segment's RST must not end TIME_WAIT early, as it may otherwise (RFC 1337)
 
-local s = assert(server.start{handler = "echo", on = b})
+local s = assert(server.start{handler = "echo", on = b, addr = "b:7001"})
 local crowd = client.open{to = s.addr, n = 10, on = a}
 check.equal(crowd:stats().opened, 10, "ten connections")
 
@@ -16,7 +16,7 @@ check.equal(eleventh, nil, "there is no eleventh")
 check.equal(err.code, "EADDRNOTAVAIL", "the kernel has no port left")
 
 -- A connection is four numbers. To another destination the same ten ports serve again.
-local t = assert(server.start{handler = "echo", on = b})
+local t = assert(server.start{handler = "echo", on = b, addr = "b:7002"})
 check.equal(client.open{to = t.addr, n = 10, on = a}:stats().opened, 10, "ten more, to another port")
 check.equal(sock.states{on = a}.ESTABLISHED, 20, "connections of a, from ten ports")
 
