@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/netlink"
 )
 
 // networkVar is set for the process that keeps a network: the test binary, started again.
@@ -33,6 +34,8 @@ type network struct {
 	tb  testing.TB
 	fd  int
 	act func() error // what scripts do with it
+
+	clients []int // connections begun
 }
 
 var _ engines.Place = (*network)(nil)
@@ -210,7 +213,18 @@ func (n *network) connect(port int) int {
 	if err := unix.Connect(fd, loopback(port)); err != nil && err != unix.EINPROGRESS {
 		n.tb.Fatal(err)
 	}
+	n.clients = append(n.clients, fd)
 	return fd
+}
+
+// giveUp closes the clients that nobody has answered: they would send their SYNs again after a second.
+func (n *network) giveUp() {
+	n.tb.Helper()
+	for _, fd := range n.clients {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && netlink.State(info.State) == netlink.SynSent {
+			n.reset(fd)
+		}
+	}
 }
 
 // accept takes a connection that is there already, or soon.

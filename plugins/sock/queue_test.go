@@ -30,6 +30,7 @@ func TestQueue(t *testing.T) {
 		n.connect(half)
 	}
 	n.awaitCount("TcpExt", "ListenDrops", 7)
+	n.giveUp()
 	n.awaitCount("TcpExt", "TCPDeferAcceptDrop", 5)
 	given := []lua.Const{is("net", n), is("full", full), is("half", half), is("idle", idle)}
 	expect(t, `
