@@ -293,17 +293,17 @@ func fiberTimeout(L *glua.LState) int {
 		L.RaiseError("fiber.timeout: argument 2 (f): function expected, got %s", typeName(L.Get(2)))
 	}
 	env := envOf(L)
-	ctx, cancel := context.WithTimeout(env.base, d)
-	defer cancel()
-	rets, err := env.flow.protect(env.Under(ctx), L.Get(2), args(L, 3))
+	l := env.within(d)
+	defer l.end()
+	rets, err := env.flow.protect(l.env, L.Get(2), args(L, 3))
 	if err == nil {
 		return push(L, rets)
 	}
 	stopIfDone(L)
-	switch ctx.Err() {
+	switch context.Cause(l.env.base) {
 	case nil:
 		panic(err)
-	case context.DeadlineExceeded:
+	case l:
 		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "fiber.timeout", Message: "not done within " + d.String()})
 	}
 	// A coroutine began it in a run that is over, and another run has resumed it since.

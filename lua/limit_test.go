@@ -1,0 +1,50 @@
+package lua
+
+import "testing"
+
+// Sleeps and fiber.timeouts that end while somebody computes go on in the order of their times: the first to be begun
+// is the first to be over.
+func TestTimeoutsAndSleepsInOrder(t *testing.T) {
+	w, _ := newWorld(t)
+	for i := 0; i < 20; i++ {
+		v, err := run(w, `local order, fibers = {}, {}
+for i = 1, 12 do
+  fibers[i] = fiber.spawn(function()
+    if i % 3 == 0 then fiber.timeout(0.003, fiber.sleep, 9)
+    elseif i % 3 == 1 then fiber.timeout(0.003, function() coroutine.wrap(function() fiber.sleep(9) end)() end)
+    else fiber.sleep(0.003) end
+    order[#order + 1] = i
+  end)
+end
+fiber.yield()
+local till = fiber.now() + 0.006
+while fiber.now() < till do end
+for _, f in ipairs(fibers) do assert(f:join()) end
+return table.concat(order, " ")`)
+		if err != nil || v[0].String() != "1 2 3 4 5 6 7 8 9 10 11 12" {
+			t.Fatalf("run %d: %v %v", i, v, err)
+		}
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"in time":          {`print(fiber.timeout(5, function(...) fiber.sleep(0.001) return ... end, 1, nil))`, "1\tnil"},
+		"no time":          {`local ran; local ok, err = fiber.timeout(0, function() ran = true end) print(ok, err.code, ran)`, "nil\tETIMEDOUT\tnil"},
+		"computes":         {`print(select(2, fiber.timeout(0.01, function() while true do end end)).code)`, "ETIMEDOUT"},
+		"blocks":           {`print(select(2, fiber.timeout(0.01, t.forever)).code)`, "ETIMEDOUT"},
+		"channel":          {`print(select(2, fiber.timeout(0.01, function() fiber.channel():recv() end)).code)`, "ETIMEDOUT"},
+		"join":             {`print(select(2, fiber.timeout(0.01, function() f = fiber.spawn(fiber.sleep, 9) f:join() end)).code) f:cancel()`, "ETIMEDOUT"},
+		"outer first":      {`print(select(2, fiber.timeout(0.01, function() fiber.timeout(9, fiber.sleep, 9) print("no") end)).code)`, "ETIMEDOUT"},
+		"inner first":      {`print(fiber.timeout(9, function() return "on", select(2, fiber.timeout(0.01, fiber.sleep, 9)).code end))`, "on\tETIMEDOUT"},
+		"not caught":       {`print(select(2, fiber.timeout(0.01, function() pcall(fiber.sleep, 9) print("no") end)).code)`, "ETIMEDOUT"},
+		"error":            {`print(pcall(fiber.timeout, 9, function() error("x", 0) end))`, "false\tx"},
+		"callback":         {`print(select(2, fiber.timeout(0.01, t.call, function() fiber.sleep(9) end)).code)`, "ETIMEDOUT"},
+		"sleeps on after":  {`fiber.timeout(0.01, fiber.sleep, 9) local s = fiber.now() fiber.sleep(0.03) print(fiber.now() - s >= 0.03)`, "true"},
+		"fiber outlives":   {`fiber.timeout(0.01, function() f = fiber.spawn(function() fiber.sleep(0.03) return "lives" end) fiber.sleep(9) end) print(f:join())`, "true\tlives"},
+		"yields out of it": {`local co = coroutine.wrap(function() return select(2, fiber.timeout(0.02, function() coroutine.yield(1) fiber.sleep(9) end)).code end) co() local s = fiber.now() fiber.sleep(0.04) print(fiber.now() - s >= 0.04, co())`, "true\tETIMEDOUT"},
+		"resumed inside":   {`local co = coroutine.wrap(function() coroutine.yield(1) fiber.sleep(9) end) co() print(select(2, fiber.timeout(0.01, co)).code)`, "ETIMEDOUT"},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, c[0], c[1]) })
+	}
+}
