@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -69,39 +68,10 @@ func (w *World) popen(L *glua.LState) int {
 		return pushFault(L, NewFault("popen", line, err))
 	}
 	held := env.Own("io.popen "+clip(line), func() { ours.Close(); cmd.Process.Kill(); cmd.Wait() })
-	file := w.file("file ("+clip(line)+")", func(methods *glua.LTable) {
-		if mode == "r" {
-			readMethods(w, methods, &source{fd: int(ours.Fd()), r: bufio.NewReader(ours)})
-		} else {
-			methods.RawSetString("write", w.seed.NewFunction(func(L *glua.LState) int { return pipeWrite(L, ours) }))
-		}
-		methods.RawSetString("close", w.seed.NewFunction(func(L *glua.LState) int {
-			envOf(L).flow.block(func() { ours.Close(); cmd.Wait() })
-			held.Release()
-			stopIfDone(L)
-			L.Push(glua.LTrue)
-			return 1
-		}))
-	})
-	L.Push(file)
-	return 1
-}
-
-func pipeWrite(L *glua.LState, to *os.File) int {
-	var b strings.Builder
-	for i := 2; i <= L.GetTop(); i++ {
-		b.WriteString(textArg(L, i, "file:write", "value"))
+	file := &File{name: clip(line), f: ours, held: held, ended: func() { cmd.Wait() }}
+	if mode == "r" {
+		file.in = newFileReader(ours, false, true)
 	}
-	env := envOf(L)
-	var err error
-	env.flow.block(func() {
-		defer context.AfterFunc(env, func() { to.SetWriteDeadline(time.Now()) })()
-		_, err = to.WriteString(b.String())
-	})
-	stopIfDone(L)
-	if err != nil {
-		return pushFault(L, NewFault("write", "", err))
-	}
-	L.Push(L.Get(1))
+	w.pushAny(L, file)
 	return 1
 }

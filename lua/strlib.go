@@ -35,8 +35,11 @@ func (w *World) openString() {
 }
 
 // textArg is a string argument; a number is taken for its numeral, as Lua's library does.
-func textArg(L *glua.LState, n int, fn, param string) string {
-	switch v := L.Get(n).(type) {
+func textArg(L *glua.LState, n int, fn, param string) string { return textAt(L, n, n, fn, param) }
+
+// textAt is textArg where the argument's number is not its place, as in methods, whose receiver is not counted.
+func textAt(L *glua.LState, at, n int, fn, param string) string {
+	switch v := L.Get(at).(type) {
 	case glua.LString:
 		return string(v)
 	case glua.LNumber:

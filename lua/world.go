@@ -40,13 +40,16 @@ type World struct {
 	errout *output
 
 	// These belong to the holder of the baton.
-	idle    []*glua.LState
-	types   map[reflect.Type]*typeInfo
-	bounds  map[*glua.LFunction]*bound
-	objects map[any]weak.Pointer[glua.LUserData]
-	sweepAt int // how many objects there are when it is time to sweep
-	fiberID int
-	loader  loader
+	idle     []*glua.LState
+	types    map[reflect.Type]*typeInfo
+	bounds   map[*glua.LFunction]*bound
+	objects  map[any]weak.Pointer[glua.LUserData]
+	sweepAt  int // how many objects there are when it is time to sweep
+	fiberID  int
+	loader   loader
+	input    *File // where io.read reads
+	output   *File // where io.write writes
+	stdFiles map[string]*File
 
 	gone        sync.Mutex
 	goneObjects []any
@@ -95,6 +98,7 @@ func New(cfg Config) (*World, error) {
 			return nil, err
 		}
 	}
+	w.openStdFiles()
 	return w, w.prelude()
 }
 
