@@ -62,6 +62,7 @@ local r = fiber.spawn(function() local f = io.open(P) return f:read("*l", "*a") 
 local w = fiber.spawn(function() local f = io.open(P, "w") f:write("first\nsec") fiber.sleep(0.01) f:write("ond") f:close() end)
 print(r:join())`,
 		"open to read":  `print(select(2, fiber.timeout(0.02, io.open, P)).code)`,
+		"dofile":        `local n = 0 fiber.spawn(function() while true do n = n + 1 fiber.sleep(0.001) end end) print(select(2, fiber.timeout(0.05, dofile, P)).code, n > 2)`,
 		"open to write": `print(select(2, fiber.timeout(0.02, io.open, P, "w")).code)`,
 		"read": `local f, n = io.open(P, "r+"), 0
 local other = fiber.spawn(function() while true do n = n + 1 fiber.sleep(0.001) end end)
@@ -73,7 +74,7 @@ f:write(" a line\n") print(f:read()) other:cancel()`,
 		"close": `local f = io.open(P, "r+") local r = fiber.spawn(f.read, f) fiber.sleep(0.01) f:close() local ok, v, err = r:join() print(ok, v, err)`,
 	} {
 		want := map[string]string{
-			"both ends": "true\tfirst\tsecond", "open to read": "ETIMEDOUT", "open to write": "ETIMEDOUT",
+			"both ends": "true\tfirst\tsecond", "open to read": "ETIMEDOUT", "open to write": "ETIMEDOUT", "dofile": "ETIMEDOUT\ttrue",
 			"read": "ETIMEDOUT\ttrue\nhalf a line", "lines": "1", "write": "ETIMEDOUT\n5000", "close": "true\tnil\tread " + clip(path) + ": file already closed",
 		}[name]
 		t.Run(name, func(t *testing.T) { expect(t, fmt.Sprintf("local P = %q ", path)+src, want) })
