@@ -12,6 +12,7 @@ type baton struct {
 	mu     sync.Mutex
 	held   bool
 	holder *flow
+	turns  uint64    // how often it was passed on
 	line   []*waiter // line[head:] wait for their turn
 	head   int
 	timers timers
@@ -105,6 +106,7 @@ func (b *baton) pass() {
 }
 
 func (b *baton) passLocked() {
+	b.turns++
 	if b.timers.len() > 0 {
 		b.fireDue(time.Now())
 	}

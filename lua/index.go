@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -41,6 +42,7 @@ type OptionDoc struct {
 	Name, Type, Default, Help string
 	Required                  bool
 	Enum                      []string
+	Words                     func(w *World) []string // more of them, in one world; or nil
 }
 
 // NewIndex reads declarations. It compiles every signature, so that a wrong declaration is found here and not when a
@@ -182,8 +184,13 @@ func functionEntry(path string, f *Func, self reflect.Type, names map[reflect.Ty
 				return nil, err
 			}
 			for _, o := range set.list {
-				e.Options = append(e.Options, OptionDoc{o.name, luaType(o.typ, names), o.def, o.help, o.required, o.enum})
+				e.Options = append(e.Options, OptionDoc{o.name, luaType(o.typ, names), o.def, o.help, o.required, o.enum, f.Words[o.name]})
 			}
+		}
+	}
+	for name := range f.Words {
+		if !slices.ContainsFunc(e.Options, func(o OptionDoc) bool { return o.Name == name }) {
+			return nil, fmt.Errorf("%s: Words are given for '%s', which is no option", path, name)
 		}
 	}
 	e.Signature = signature(path, f.Params, p)

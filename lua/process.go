@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -30,7 +31,14 @@ func osExecute(L *glua.LState) int {
 		return 1
 	}
 	env, cmd := envOf(L), shellCommand(envOf(L), textArg(L, 1, "os.execute", "command"))
-	env.flow.block(func() { cmd.Run() })
+	env.flow.block(func() {
+		if cmd.Run(); interrupted(cmd.ProcessState) { // Ctrl-C is for nsh, too, which may hear of it a moment later
+			select {
+			case <-env.Done():
+			case <-time.After(dying):
+			}
+		}
+	})
 	stopIfDone(L)
 	code := -1
 	if cmd.ProcessState != nil {
@@ -38,6 +46,15 @@ func osExecute(L *glua.LState) int {
 	}
 	L.Push(glua.LNumber(code))
 	return 1
+}
+
+// interrupted says whether a program, or the shell's last one, was ended by Ctrl-C.
+func interrupted(p *os.ProcessState) bool {
+	if p == nil {
+		return false
+	}
+	status, _ := p.Sys().(syscall.WaitStatus)
+	return status.Signaled() && status.Signal() == syscall.SIGINT || status.ExitStatus() == 128+int(syscall.SIGINT)
 }
 
 // popen starts a program and returns a file to read its output from, or to write its input to.

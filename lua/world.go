@@ -223,6 +223,13 @@ func (w *World) Interrupt() {
 	}
 }
 
+// Turns counts how often the baton was passed on. Where it stands still, somebody computes.
+func (w *World) Turns() uint64 {
+	w.baton.mu.Lock()
+	defer w.baton.mu.Unlock()
+	return w.baton.turns
+}
+
 // Close ends the world: fibers are cancelled, what is open is closed newest first, coroutines are given back.
 func (w *World) Close() {
 	w.finish(context.Canceled)

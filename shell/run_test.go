@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // A result is what a start of nsh left behind.
@@ -130,6 +132,21 @@ func TestHelpPagesFit(t *testing.T) {
 			if len([]rune(l)) > helpWidth && !strings.Contains(what, "spawn") {
 				t.Errorf("help(%s): %d wide: %s", what, len([]rune(l)), l)
 			}
+		}
+	}
+	p, tty := sit(t)
+	pty.Setsize(p.ptmx, &pty.Winsize{Rows: 24, Cols: 40})
+	for _, what := range []string{"", "demo", "demo.start", "'Fiber'", "fiber.sleep"} {
+		cmd := nsh(t, "-e", "help("+what+") print('the ' .. 'end')")
+		cmd.Stdout = tty
+		if err := cmd.Run(); err != nil {
+			t.Error(err)
+		}
+		p.sees("the end")
+	}
+	for l := range strings.Lines(p.all()) {
+		if l = strings.TrimRight(l, "\r\n"); len([]rune(l)) > 40 {
+			t.Errorf("%d wide: %s", len([]rune(l)), l)
 		}
 	}
 	got := finish(t, nsh(t, "-e", "help('demo.strat')"))

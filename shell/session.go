@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,18 +70,7 @@ func (s *session) run(c *lua.Chunk, wanted bool) error {
 // exec is Exec for a person who waits: after Ctrl-C, a fiber that computes without end, and so keeps the cancelled run
 // from coming back, is cancelled, too.
 func (s *session) exec(ctx context.Context, c *lua.Chunk) ([]lua.Value, error) {
-	back := make(chan struct{})
-	defer close(back)
-	defer context.AfterFunc(ctx, func() {
-		for {
-			select {
-			case <-back:
-				return
-			case <-time.After(selfish):
-				s.world.Interrupt()
-			}
-		}
-	})()
+	defer s.insist(ctx)()
 	values, err := s.world.Exec(ctx, c)
 	if exit := s.world.Exited(); err != nil && exit != nil {
 		return nil, exit
@@ -90,8 +78,32 @@ func (s *session) exec(ctx context.Context, c *lua.Chunk) ([]lua.Value, error) {
 	return values, err
 }
 
-// selfish is how long a fiber may keep everybody else from running once Ctrl-C was pressed.
-const selfish = 100 * time.Millisecond
+// insist sees to it that what needs the baton comes back soon once ctx has ended: a fiber that computes without end, and
+// so lets nobody else run, is cancelled, and then the next one of its kind. The function it returns ends that.
+func (s *session) insist(ctx context.Context) (back func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		for wait := selfish; ; wait = selfish / 4 {
+			before := s.world.Turns()
+			select {
+			case <-done:
+				return
+			case <-time.After(wait):
+				if s.world.Turns() == before {
+					s.world.Interrupt()
+				}
+			}
+		}
+	})
+	return func() {
+		stop()
+		close(done)
+	}
+}
+
+// selfish is how long a fiber may keep everybody else from running once Ctrl-C was pressed. The prompt is to be back in
+// a quarter of a second, on a machine that has other things to do, too.
+const selfish = 60 * time.Millisecond
 
 // printAll prints values as print would, and keeps the first in _.
 func (s *session) printAll(ctx context.Context, values []lua.Value) error {
@@ -137,18 +149,12 @@ func (s *session) layOut(values []lua.Value) string {
 // held does something that needs the baton. If a fiber that computes for ever holds it, Ctrl-C ends that fiber.
 func (s *session) held(ctx context.Context, f func()) error {
 	done := make(chan error, 1)
+	defer s.insist(ctx)()
 	lua.Go("print", func(err error) { done <- err }, func() {
 		f()
-		done <- nil
+		done <- ctx.Err()
 	})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		s.world.Interrupt()
-		<-done
-		return ctx.Err()
-	}
+	return <-done
 }
 
 // free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled.
@@ -157,13 +163,19 @@ func (s *session) free() {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), selfish)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
-	if _, err := s.world.Exec(ctx, nothing); errors.Is(err, context.DeadlineExceeded) {
-		s.world.Interrupt()
+	ended, end := context.WithCancel(ctx)
+	end()
+	before := time.Now()
+	defer s.insist(ended)()
+	if s.world.Exec(ctx, nothing); time.Since(before) > selfish {
 		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
 	}
 }
+
+// patient is how long the prompt waits for a world that nothing can interrupt.
+const patient = time.Second
 
 // source is the text of a chunk: what was typed or run, or a file that was required.
 func (s *session) source(name string) (string, bool) {
