@@ -149,7 +149,11 @@ func (f *File) put(env *Env, text string) (err error) {
 		f.in.rewind()
 	}
 	if f.plain {
-		_, err = f.f.WriteString(text)
+		for len(text) > 0 && err == nil && env.Err() == nil {
+			n := min(len(text), chunkSize) // a cancelled run does not wait for a disk to take all of it
+			_, err = f.f.WriteString(text[:n])
+			text = text[n:]
+		}
 		return err
 	}
 	env.flow.block(func() {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unsafe"
 
 	glua "github.com/yuin/gopher-lua"
 	"golang.org/x/sys/unix"
@@ -23,7 +24,12 @@ type fileReader struct {
 	ahead bool // more may be taken than was asked for; not from a pipe that other programs, or the prompt, read too
 	polls bool
 	turn  chan struct{} // has one token: a fiber at a time reads
-	have  []byte
+
+	// What was read and not taken yet: pieces of about chunkSize, then the last one. To grow one buffer would copy hundreds
+	// of megabytes in one uninterruptible step.
+	full [][]byte
+	size int // of full
+	have []byte
 }
 
 func newFileReader(f *os.File, plain, ahead bool) *fileReader {
@@ -96,6 +102,10 @@ func (f *File) readOne(env *Env, format glua.LValue) (got glua.LValue, err error
 }
 
 func (r *fileReader) by(ctx context.Context, format glua.LValue) (glua.LValue, error) {
+	if r.size > 0 { // left by a read that was cancelled
+		r.have = bytes.Join(append(r.full, r.have), nil)
+		r.full, r.size = nil, 0
+	}
 	if n, ok := format.(glua.LNumber); ok {
 		return r.bytes(ctx, int(n))
 	}
@@ -110,49 +120,73 @@ func (r *fileReader) by(ctx context.Context, format glua.LValue) (glua.LValue, e
 	return r.line(ctx, false)
 }
 
-func (r *fileReader) take(n int) glua.LString {
-	text := glua.LString(r.have[:n])
+// take takes all of the full pieces, and n bytes of the last.
+func (r *fileReader) take(ctx context.Context, n int) (glua.LValue, error) {
+	if r.size == 0 {
+		text := glua.LString(r.have[:n])
+		r.drop(n)
+		return text, nil
+	}
+	all := make([]byte, 0, r.size+n)
+	for _, piece := range append(r.full, r.have[:n]) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		all = append(all, piece...)
+	}
+	r.full, r.size = nil, 0
+	r.drop(n)
+	return glua.LString(unsafe.String(unsafe.SliceData(all), len(all))), nil
+}
+
+func (r *fileReader) drop(n int) {
 	if r.have = r.have[n:]; len(r.have) == 0 {
 		r.have = nil
 	}
-	return text
 }
 
 func (r *fileReader) line(ctx context.Context, whole bool) (glua.LValue, error) {
 	for from := 0; ; {
 		if i := bytes.IndexByte(r.have[from:], '\n'); i >= 0 {
-			text := r.take(from + i + 1)
-			if !whole {
-				text = text[:len(text)-1]
+			end := from + i
+			if whole {
+				end++
 			}
-			return text, nil
+			text, err := r.take(ctx, end)
+			if err == nil && !whole {
+				r.drop(1)
+			}
+			return text, err
 		}
 		from = len(r.have)
 		if err := r.more(ctx, 1); err != nil {
-			if err == io.EOF && from > 0 {
-				return r.take(from), nil
+			if err == io.EOF && r.size+from > 0 {
+				return r.take(ctx, from)
 			}
 			return nil, err
+		}
+		if len(r.have) < from { // that piece is full
+			from = 0
 		}
 	}
 }
 
 func (r *fileReader) bytes(ctx context.Context, n int) (glua.LValue, error) {
-	for len(r.have) < max(n, 1) {
-		if err := r.more(ctx, max(n, 1)-len(r.have)); err != nil {
-			if err == io.EOF && len(r.have) > 0 {
+	for r.size+len(r.have) < max(n, 1) {
+		if err := r.more(ctx, max(n, 1)-r.size-len(r.have)); err != nil {
+			if err == io.EOF && r.size+len(r.have) > 0 {
 				break
 			}
 			return nil, err
 		}
 	}
-	return r.take(min(n, len(r.have))), nil
+	return r.take(ctx, min(n-r.size, len(r.have)))
 }
 
 func (r *fileReader) rest(ctx context.Context) (glua.LValue, error) {
 	for {
 		if err := r.more(ctx, readUnit); err == io.EOF {
-			return r.take(len(r.have)), nil
+			return r.take(ctx, len(r.have))
 		} else if err != nil {
 			return nil, err
 		}
@@ -183,7 +217,10 @@ func (r *fileReader) number(ctx context.Context) (glua.LValue, error) {
 		if c != ' ' && (c < '\t' || c > '\r') {
 			break
 		}
-		start++
+		if start++; start == readUnit {
+			r.drop(start)
+			start = 0
+		}
 	}
 	end, hex := start, false
 	for ; end-start < 200; end++ {
@@ -197,7 +234,7 @@ func (r *fileReader) number(ctx context.Context) (glua.LValue, error) {
 		hex = hex || c == 'x' || c == 'X'
 	}
 	text := string(r.have[start:end])
-	r.take(end)
+	r.drop(end)
 	n, ok := parseNumeral(text)
 	if !ok {
 		return nil, io.EOF
@@ -243,8 +280,11 @@ func (r *fileReader) more(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(r.have) >= maxString {
+	if r.size+len(r.have) >= maxString {
 		return errTooLong
+	}
+	if len(r.have) >= chunkSize {
+		r.full, r.size, r.have = append(r.full, r.have), r.size+len(r.have), nil
 	}
 	switch {
 	case r.polls:
@@ -316,8 +356,8 @@ func (r *fileReader) ready(ctx context.Context) error {
 
 // rewind forgets what was read ahead, so that the file is where the script believes it to be.
 func (r *fileReader) rewind() {
-	if n := len(r.have); n > 0 && r.plain {
+	if n := r.size + len(r.have); n > 0 && r.plain {
 		r.f.Seek(int64(-n), io.SeekCurrent)
-		r.have = nil
+		r.full, r.size, r.have = nil, 0, nil
 	}
 }
