@@ -156,7 +156,15 @@ func baseCollect(L *glua.LState) int {
 	switch opt {
 	case "collect", "step":
 		env := envOf(L)
-		env.flow.block(runtime.GC)
+		collected := make(chan struct{})
+		Go("collectgarbage", nil, func() { runtime.GC(); close(collected) })
+		env.flow.block(func() {
+			select { // a collection of much that is alive takes its time, whatever becomes of the run
+			case <-collected:
+			case <-env.Done():
+			}
+		})
+		stopIfDone(L)
 		env.w.sweepObjects()
 		L.Push(glua.LNumber(0))
 	case "count":
