@@ -1,6 +1,9 @@
 package lua
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 // Sleeps and fiber.timeouts that end while somebody computes go on in the order of their times: the first to be begun
 // is the first to be over.
@@ -46,5 +49,30 @@ func TestTimeouts(t *testing.T) {
 		"resumed inside":   {`local co = coroutine.wrap(function() coroutine.yield(1) fiber.sleep(9) end) co() print(select(2, fiber.timeout(0.01, co)).code)`, "ETIMEDOUT"},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, c[0], c[1]) })
+	}
+}
+
+// 100,000 sleeping fibers are to fit into 2 GiB (BenchmarkSleepingFibers does it); this holds a tenth of them to their
+// share.
+func TestSleepingFibersAreSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("-race has shadow memory")
+	}
+	const fibers, share = 10_000, 2 << 30 / 100_000
+	w, _ := newWorld(t)
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	before := used()
+	if _, err := run(w, `for i = 1, ... do fiber.spawn(function(x) fiber.sleep(3600) return x end, i) end fiber.yield()`, fibers); err != nil {
+		t.Fatal(err)
+	}
+	each := (int64(used()) - int64(before)) / fibers
+	t.Logf("%d bytes each", each)
+	if each > share {
+		t.Errorf("a sleeping fiber takes %d bytes, 100,000 of them more than 2 GiB", each)
 	}
 }
