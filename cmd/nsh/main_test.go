@@ -100,6 +100,56 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestTranscript types what the README shows at the prompt, and compares what comes back; only ports may differ.
+func TestTranscript(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(src), "<!-- transcript -->\n")
+	var typed, want string
+	for line := range strings.Lines(text) {
+		line, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			break
+		}
+		if entry, ok := strings.CutPrefix(line, "nsh> "); ok {
+			typed += entry
+		} else {
+			want += line
+		}
+	}
+	if strings.Count(typed, "\n") < 5 {
+		t.Fatalf("the README's transcript is %q", typed)
+	}
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, code := start(t, t.TempDir(), typed, "/bin/sh", "-c", `exec "$0" -i 2>&1`, exe)
+	port := regexp.MustCompile(`(127\.0\.0\.1):\d{4,5}`)
+	got, want = port.ReplaceAllString(tabs(got), "$1:PORT"), port.ReplaceAllString(want, "$1:PORT")
+	if code != 0 || got != want {
+		t.Errorf("exit code %d; the README shows\n%s\nand there was\n%s", code, want, got)
+	}
+}
+
+// tabs sets tabs as a terminal does.
+func tabs(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		for {
+			before, after, ok := strings.Cut(line, "\t")
+			if !ok {
+				break
+			}
+			line = before + strings.Repeat(" ", 8-len(before)%8) + after
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
 // TestSideBySide runs two scripts that listen on the same port, at the same time: each has a network of its own.
 func TestSideBySide(t *testing.T) {
 	dir := t.TempDir()
