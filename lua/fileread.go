@@ -20,7 +20,7 @@ const readUnit = 16 << 10
 type fileReader struct {
 	f     *os.File
 	plain bool
-	ahead bool // more may be taken than was asked for; not from a pipe that other programs, or the prompt, read too
+	ahead bool // more may be taken than was asked for; not from a pipe that a prompt reads, too
 	polls bool
 	turn  chan struct{} // has one token: a fiber at a time reads
 

@@ -21,7 +21,7 @@ func (w *World) openIO() *glua.LTable {
 		"stderr": {name: "stderr", out: func(s string) error { return w.errout.write(w.safe(s)) }},
 	}
 	in := std["stdin"]
-	in.in = newFileReader(os.Stdin, in.plain, isTerminal(os.Stdin)) // a terminal gives one line at a time
+	in.in = newFileReader(os.Stdin, in.plain, !w.cfg.Shared || isTerminal(os.Stdin)) // a terminal gives one line at a time
 	w.input, w.output = in, std["stdout"]
 	w.stdFiles = std
 	for name, fn := range map[string]glua.LGFunction{

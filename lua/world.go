@@ -27,6 +27,7 @@ type Config struct {
 	Place   any                 // where sockets are made when nothing else is said
 	Confine bool                // no os.execute, io.popen, os.getenv; files below the script's folder, read only
 	Files   Files               // opens the files of a confined world; nil: it does so itself
+	Shared  bool                // somebody else reads the standard input, too: no more of it is taken than a script asks for
 }
 
 // A World is one Lua world: globals, a baton, sleepers, a root scope. Its methods may be called from any goroutine

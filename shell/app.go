@@ -160,7 +160,7 @@ func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
 	s.world, err = lua.New(lua.Config{
 		Modules: a.helper.modules, Script: a.command.file, Args: a.command.args,
 		Stdout: stdout, Stderr: stderr, Style: s.look.options, JSON: s.json,
-		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files,
+		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files, Shared: a.asks(),
 	})
 	if err != nil {
 		return nil, err

@@ -208,3 +208,12 @@ func TestClosedPipe(t *testing.T) {
 		t.Errorf("%v after %v", cmd.ProcessState, time.Since(start))
 	}
 }
+
+// A script reads lines of the same pipe that the prompt after it reads, and takes no more than those.
+func TestScriptAndPromptShareAPipe(t *testing.T) {
+	cmd := nsh(t, "-i", "--host", script(t, "print(io.read(), io.read('*n'), io.read())"))
+	cmd.Stdin = strings.NewReader("first\n12 rest\n'from ' .. 'the prompt'\n")
+	if got := finish(t, cmd); got.code != 0 || got.out != "first\t12\t rest\nfrom the prompt\n" {
+		t.Errorf("%d %q %s", got.code, got.out, got.stderr)
+	}
+}
