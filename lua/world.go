@@ -211,17 +211,23 @@ func (w *World) whyEnded(cause error) error {
 }
 
 // Interrupt ends whatever holds the baton: a run that cannot get it, because a background fiber computes for ever, asks
-// for this after its own context has been cancelled in vain.
-func (w *World) Interrupt() {
+// for this after its own context has been cancelled in vain. It says whether that was a fiber or a callback, not a chunk.
+func (w *World) Interrupt() bool {
 	w.baton.mu.Lock()
 	f := w.baton.holder
 	w.baton.mu.Unlock()
 	if f == nil {
-		return
+		return false
 	}
-	if s := f.strand.Load(); s != nil {
-		s.interrupt()
+	s := f.strand.Load()
+	if s == nil {
+		return false
 	}
+	s.interrupt()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, chunk := w.runs[s]
+	return !chunk
 }
 
 // Turns counts how often the baton was passed on. Where it stands still, somebody computes.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nsh-lab/nsh/lua"
@@ -57,31 +58,34 @@ func (s *session) run(c *lua.Chunk, wanted bool) error {
 	defer cancel()
 	s.guard.running(cancel)
 	defer s.guard.running(nil)
-	values, err := s.exec(ctx, c)
+	values, cancelled, err := s.exec(ctx, c)
 	if err == nil && wanted {
 		err = s.printAll(ctx, values)
 	}
-	if err != nil && ctx.Err() != nil {
-		s.free()
+	if err != nil && ctx.Err() != nil && s.free() || cancelled {
+		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
 	}
 	return err
 }
 
 // exec is Exec for a person who waits: after Ctrl-C, a fiber that computes without end, and so keeps the cancelled run
 // from coming back, is cancelled, too.
-func (s *session) exec(ctx context.Context, c *lua.Chunk) ([]lua.Value, error) {
-	defer s.insist(ctx)()
-	values, err := s.world.Exec(ctx, c)
+func (s *session) exec(ctx context.Context, c *lua.Chunk) (values []lua.Value, cancelled bool, err error) {
+	back := s.insist(ctx)
+	values, err = s.world.Exec(ctx, c)
+	cancelled = back()
 	if exit := s.world.Exited(); err != nil && exit != nil {
-		return nil, exit
+		return nil, cancelled, exit
 	}
-	return values, err
+	return values, cancelled, err
 }
 
 // insist sees to it that what needs the baton comes back soon once ctx has ended: a fiber that computes without end, and
-// so lets nobody else run, is cancelled, and then the next one of its kind. The function it returns ends that.
-func (s *session) insist(ctx context.Context) (back func()) {
+// so lets nobody else run, is cancelled, and then the next one of its kind. The function it returns ends that, and says
+// whether there was one.
+func (s *session) insist(ctx context.Context) (back func() bool) {
 	done := make(chan struct{})
+	var cancelled atomic.Bool
 	stop := context.AfterFunc(ctx, func() {
 		for wait := selfish; ; wait = selfish / 4 {
 			before := s.world.Turns()
@@ -89,15 +93,16 @@ func (s *session) insist(ctx context.Context) (back func()) {
 			case <-done:
 				return
 			case <-time.After(wait):
-				if s.world.Turns() == before {
-					s.world.Interrupt()
+				if s.world.Turns() == before && s.world.Interrupt() {
+					cancelled.Store(true)
 				}
 			}
 		}
 	})
-	return func() {
+	return func() bool {
 		stop()
 		close(done)
+		return cancelled.Load()
 	}
 }
 
@@ -157,21 +162,20 @@ func (s *session) held(ctx context.Context, f func()) error {
 	return <-done
 }
 
-// free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled.
-func (s *session) free() {
+// free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled. It says
+// whether there was one.
+func (s *session) free() bool {
 	nothing, err := lua.Compile("_", "")
 	if err != nil {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	ended, end := context.WithCancel(ctx)
 	end()
-	before := time.Now()
-	defer s.insist(ended)()
-	if s.world.Exec(ctx, nothing); time.Since(before) > selfish {
-		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
-	}
+	back := s.insist(ended)
+	s.world.Exec(ctx, nothing)
+	return back()
 }
 
 // patient is how long the prompt waits for a world that nothing can interrupt.
