@@ -44,7 +44,9 @@ func (c *Conn) canBeWoken(ctx context.Context, f *flow) bool {
 		if err == nil {
 			return true
 		}
-		c.blame(err)
+		if pause == firstPause { // one connection that waits is one error
+			c.blame(err)
+		}
 		if !short(err) {
 			return false
 		}

@@ -41,15 +41,15 @@ func TestTimeouts(t *testing.T) {
 		"computes":         {`print(select(2, fiber.timeout(0.01, function() while true do end end)).code)`, "ETIMEDOUT"},
 		"blocks":           {`print(select(2, fiber.timeout(0.01, t.forever)).code)`, "ETIMEDOUT"},
 		"channel":          {`print(select(2, fiber.timeout(0.01, function() fiber.channel():recv() end)).code)`, "ETIMEDOUT"},
-		"join":             {`print(select(2, fiber.timeout(0.01, function() f = fiber.spawn(fiber.sleep, 9) f:join() end)).code) f:cancel()`, "ETIMEDOUT"},
+		"join":             {`print(select(2, fiber.timeout(0.3, function() f = fiber.spawn(fiber.sleep, 9) f:join() end)).code) f:cancel()`, "ETIMEDOUT"},
 		"outer first":      {`print(select(2, fiber.timeout(0.01, function() fiber.timeout(9, fiber.sleep, 9) print("no") end)).code)`, "ETIMEDOUT"},
 		"inner first":      {`print(fiber.timeout(9, function() return "on", select(2, fiber.timeout(0.01, fiber.sleep, 9)).code end))`, "on\tETIMEDOUT"},
 		"not caught":       {`print(select(2, fiber.timeout(0.01, function() pcall(fiber.sleep, 9) print("no") end)).code)`, "ETIMEDOUT"},
 		"error":            {`print(pcall(fiber.timeout, 9, function() error("x", 0) end))`, "false\tx"},
 		"callback":         {`print(select(2, fiber.timeout(0.01, t.call, function() fiber.sleep(9) end)).code)`, "ETIMEDOUT"},
 		"sleeps on after":  {`fiber.timeout(0.01, fiber.sleep, 9) local s = fiber.now() fiber.sleep(0.03) print(fiber.now() - s >= 0.03)`, "true"},
-		"fiber outlives":   {`fiber.timeout(0.01, function() f = fiber.spawn(function() fiber.sleep(0.03) return "lives" end) fiber.sleep(9) end) print(f:join())`, "true\tlives"},
-		"yields out of it": {`local co = coroutine.wrap(function() return select(2, fiber.timeout(0.02, function() coroutine.yield(1) fiber.sleep(9) end)).code end) co() local s = fiber.now() fiber.sleep(0.04) print(fiber.now() - s >= 0.04, co())`, "true\tETIMEDOUT"},
+		"fiber outlives":   {`fiber.timeout(0.3, function() f = fiber.spawn(function() fiber.sleep(0.5) return "lives" end) fiber.sleep(9) end) print(f:join())`, "true\tlives"},
+		"yields out of it": {`local co = coroutine.wrap(function() return select(2, fiber.timeout(0.3, function() coroutine.yield(1) fiber.sleep(9) end)).code end) co() local s = fiber.now() fiber.sleep(0.4) print(fiber.now() - s >= 0.4, co())`, "true\tETIMEDOUT"},
 		"resumed inside":   {`local co = coroutine.wrap(function() coroutine.yield(1) fiber.sleep(9) end) co() print(select(2, fiber.timeout(0.01, co)).code)`, "ETIMEDOUT"},
 	} {
 		t.Run(name, func(t *testing.T) { expect(t, c[0], c[1]) })
