@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"syscall"
-	"time"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 )
@@ -18,10 +17,13 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		return
 	}
 	f := c.waiting()
-	// Others may send on this connection, and so change what it waits for.
-	if f.parked == nil && !c.canBeWoken(ctx, f) {
-		c.closeDescriptor()
-		return
+	if f.parked == nil {
+		// Others may send on this connection, and so change what it waits for. WakeUps has made this before the accept.
+		if _, err := f.wake.ensure(); err != nil {
+			c.blame(err)
+			c.closeDescriptor()
+			return
+		}
 	}
 	open := c.Begin((*flowLoop)(f), app)
 	for open {
@@ -33,28 +35,6 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		buf := c.hub.buffer()
 		open = c.Turn(app, ready, *buf)
 		c.hub.buffers.Put(buf)
-	}
-}
-
-// canBeWoken makes the connection's wake-up. While there is no descriptor for it the connection waits, as those do that
-// have not been accepted yet.
-func (c *Conn) canBeWoken(ctx context.Context, f *flow) bool {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		_, err := f.wake.ensure()
-		if err == nil {
-			return true
-		}
-		if pause == firstPause { // one connection that waits is one error
-			c.blame(err)
-		}
-		if !short(err) {
-			return false
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(pause):
-		}
 	}
 }
 
