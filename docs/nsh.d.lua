@@ -2,6 +2,42 @@
 -- What nsh's scripts see, for the Lua language server: add this file's folder to workspace.library.
 -- Generated from the declarations.
 
+---An open file: of io.open, io.popen or io.tmpfile; io.stdin, io.stdout and io.stderr. What waits, waits without keeping other fibers from running.
+---@class File
+local _File = {}
+
+---Reads by formats: "*l" a line without its end (the usual), "*L" with it, "*n" a number, "*a" the rest, or a number of bytes.
+---@param ... any
+---@return any
+function _File:read(...) end
+
+---Iterates over the lines that are left.
+---@return iterator
+function _File:lines() end
+
+---Writes strings and numbers, at once: there is no buffer.
+---@param ... any
+---@return File?, Error?
+function _File:write(...) end
+
+---Moves to offset from "set" (the beginning), "cur" (here, the usual) or "end", and returns the position.
+---@param whence? string
+---@param offset? number
+---@return number?, Error?
+function _File:seek(whence, offset) end
+
+---Does nothing: what was written is written.
+function _File:flush() end
+
+---Does nothing: there is no buffer to set.
+---@param mode string
+---@param size? number
+function _File:setvbuf(mode, size) end
+
+---Closes it; of a program it waits for the end. The three standard files stay open.
+---@return boolean?, Error?
+function _File:close() end
+
 ---What the world said: the second result of a call that failed. tostring(err) reads well.
 ---@class Error
 ---@field code string The errno's name or the protocol's: "ECONNREFUSED", "NXDOMAIN"; "ETIMEDOUT" for a timeout of nsh's own.

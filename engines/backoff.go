@@ -2,6 +2,7 @@ package engines
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,9 @@ import (
 const (
 	firstPause = 5 * time.Millisecond
 	lastPause  = time.Second
+
+	// silence is how long a listener does not say again that it pauses. Every single time is counted.
+	silence = time.Minute
 )
 
 // A backoff is a listener that leaves connections in the kernel's queue for a while, because there is no descriptor,
@@ -23,6 +27,7 @@ const (
 type backoff struct {
 	pause atomic.Int64 // the current one; 0 when all is well
 	until atomic.Int64 // monotonic nanoseconds
+	said  atomic.Int64 // when somebody was last told; 0 for never
 }
 
 func (b *backoff) reset() {
@@ -45,22 +50,26 @@ func (ln *Listener) Pause() time.Duration {
 // acceptFailed counts a failed accept and says whether to pause. The errors of a connection that died while it
 // waited (ECONNABORTED, and the network's, which Linux passes on: accept(2), "Error handling") concern only that one.
 func (ln *Listener) acceptFailed(errno syscall.Errno) (pause bool) {
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
-	default:
+	if !short(errno) {
 		ln.hub.fail("accept: " + unix.ErrnoName(errno) + ": " + errno.Error())
 		return false
 	}
 	text := "accept: " + unix.ErrnoName(errno) + ": " + shortage(errno)
 	ln.hub.fail(text)
 	last := time.Duration(ln.back.pause.Load())
-	if last == 0 {
+	if said := ln.back.said.Load(); last == 0 && (said == 0 || monotonic()-said > int64(silence)) {
+		ln.back.said.Store(monotonic())
 		ln.hub.log("%s; trying again after pauses of %v to %v", text, firstPause, lastPause)
 	}
 	next := min(max(firstPause, 2*last), lastPause)
 	ln.back.pause.Store(int64(next))
 	ln.back.until.Store(monotonic() + int64(next))
 	return true
+}
+
+// short says whether the kernel lacks something that it may have later.
+func short(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 // shortage explains what is missing.

@@ -18,7 +18,7 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 	}
 	f := c.waiting()
 	if f.parked == nil {
-		// Others may send on this connection, and so change what it waits for.
+		// Others may send on this connection, and so change what it waits for. WakeUps has made this before the accept.
 		if _, err := f.wake.ensure(); err != nil {
 			c.blame(err)
 			c.closeDescriptor()

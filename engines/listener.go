@@ -16,6 +16,7 @@ import (
 type Listener struct {
 	*shared
 	count *Counters
+	spare *spare // nil where connections need no wake-up
 }
 
 // shared is what the views of one listener share: each worker has its own counters.
@@ -41,7 +42,7 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 		h.limit = DefaultSendLimit
 	}
 	h.workers = []*Counters{new(Counters)}
-	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), opts: cfg.Options}, h.workers[0]}
+	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), opts: cfg.Options}, h.workers[0], nil}
 	ln.wait.fd, ln.wait.stop, ln.wait.count = fd, stopFd, ln.count
 	return ln
 }
@@ -86,7 +87,7 @@ func (ln *Listener) ForWorker(i int) *Listener {
 	for len(ln.hub.workers) <= i {
 		ln.hub.workers = append(ln.hub.workers, new(Counters))
 	}
-	return &Listener{ln.shared, ln.hub.workers[i]}
+	return &Listener{ln.shared, ln.hub.workers[i], nil}
 }
 
 // Park lets Go's poller wait for the listener from now on: see Conn.Park.
@@ -108,12 +109,18 @@ func (ln *Listener) Accept() (*Conn, error) {
 		if ln.closed.Load() {
 			return nil, net.ErrClosed
 		}
+		if errno := ln.spare.make(); errno != 0 {
+			ln.acceptFailed(errno)
+			return nil, syscall.EAGAIN
+		}
 		ln.count.Syscalls.Add(1)
 		fd, peer, errno := raw.Accept(ln.fd)
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			return newConn(fd, peer, ln.hub, ln.count), nil
+			c := newConn(fd, peer, ln.hub, ln.count)
+			ln.spare.give(c)
+			return c, nil
 		case errno == syscall.EAGAIN:
 			return nil, errno
 		case errno == syscall.EBADF || errno == syscall.EINVAL:
@@ -167,6 +174,7 @@ func (ln *Listener) Refuse(c *Conn, reason string) {
 
 // Close stops listening. It is called by the engine, when nothing waits for the listener any more.
 func (ln *Listener) Close() error {
+	ln.spare.close()
 	ln.once.Do(func() {
 		ln.closed.Store(true)
 		ln.wait.closed.Store(true)

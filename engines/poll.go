@@ -115,6 +115,17 @@ func (w *waker) ensure() (int, error) {
 	return w.fd, nil
 }
 
+// adopt takes an eventfd that was made before.
+func (w *waker) adopt(fd int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.made || w.closed {
+		raw.Close(fd)
+		return
+	}
+	w.fd, w.made = fd, true
+}
+
 // descriptor is the eventfd, or -1.
 func (w *waker) descriptor() int {
 	w.mu.Lock()

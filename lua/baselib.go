@@ -15,7 +15,7 @@ func baseModule() Module {
 			Doc: "Writes its arguments as a person wants to see them: tables by what is in them, lists of records as aligned tables. With --json each is one JSON line.",
 			Example: `print("a", 1, nil)  --> a	1	nil
 print({1, 2, 3})  --> {1, 2, 3}`}},
-		Types: []Type{{Name: "Error", Of: (*Fault)(nil),
+		Types: []Type{fileType(), {Name: "Error", Of: (*Fault)(nil),
 			Doc: "What the world said: the second result of a call that failed. tostring(err) reads well.",
 			Fields: []Field{
 				{Name: "code", Doc: "The errno's name or the protocol's: \"ECONNREFUSED\", \"NXDOMAIN\"; \"ETIMEDOUT\" for a timeout of nsh's own.", Get: func(f *Fault) string { return f.Code }},
@@ -156,7 +156,15 @@ func baseCollect(L *glua.LState) int {
 	switch opt {
 	case "collect", "step":
 		env := envOf(L)
-		env.flow.block(runtime.GC)
+		collected := make(chan struct{})
+		Go("collectgarbage", nil, func() { runtime.GC(); close(collected) })
+		env.flow.block(func() {
+			select { // a collection of much that is alive takes its time, whatever becomes of the run
+			case <-collected:
+			case <-env.Done():
+			}
+		})
+		stopIfDone(L)
 		env.w.sweepObjects()
 		L.Push(glua.LNumber(0))
 	case "count":

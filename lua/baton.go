@@ -12,6 +12,7 @@ type baton struct {
 	mu     sync.Mutex
 	held   bool
 	holder *flow
+	turns  uint64    // how often it was passed on
 	line   []*waiter // line[head:] wait for their turn
 	head   int
 	timers timers
@@ -24,6 +25,7 @@ type waiter struct {
 	why   error // set by wake: nil, or why the wait ended early
 	flow  *flow
 	timer *timerEntry
+	limit *limit // the innermost fiber.timeout that it waits in
 }
 
 func newWaiter(f *flow) *waiter { return &waiter{turn: make(chan struct{}, 1), flow: f} }
@@ -104,6 +106,7 @@ func (b *baton) pass() {
 }
 
 func (b *baton) passLocked() {
+	b.turns++
 	if b.timers.len() > 0 {
 		b.fireDue(time.Now())
 	}
@@ -128,12 +131,13 @@ func (b *baton) passLocked() {
 
 // park gives the baton up and waits until somebody calls wake. The caller holds the baton; arrange, called under the
 // lock, makes the waiter known to whoever will wake it. It has the baton again when it returns.
-func (b *baton) park(w *waiter, done <-chan struct{}, cause func() error, arrange func()) error {
+func (b *baton) park(w *waiter, env *Env, arrange func()) error {
 	b.mu.Lock()
 	if b.timers.len() > 0 {
 		b.fireDue(time.Now()) // they come before a caller that only yields
 	}
 	w.state, w.why = parked, nil
+	env.limit.enter(w)
 	if arrange != nil {
 		arrange()
 	}
@@ -142,10 +146,10 @@ func (b *baton) park(w *waiter, done <-chan struct{}, cause func() error, arrang
 	select {
 	case <-w.turn:
 		return w.why
-	case <-done:
+	case <-env.Done():
 	}
 	b.mu.Lock()
-	b.wakeLocked(w, cause())
+	b.wakeLocked(w, env.Err())
 	b.mu.Unlock()
 	<-w.turn
 	return w.why
@@ -165,22 +169,18 @@ func (b *baton) wakeLocked(w *waiter, why error) bool {
 	if w.state != parked {
 		return false
 	}
+	b.ready(w, why)
+	return true
+}
+
+// ready puts a parked waiter into the line. The lock is held.
+func (b *baton) ready(w *waiter, why error) {
 	w.why = why
 	if w.timer != nil {
 		b.timers.remove(w.timer)
 		w.timer = nil
 	}
-	if b.free(w) {
-		w.turn <- struct{}{}
-	} else {
-		b.join(w)
-	}
-	return true
-}
-
-// wakeDue is wakeLocked for a sleeper whose time has come.
-func (b *baton) wakeDue(w *waiter) {
-	w.timer, w.why = nil, nil
+	w.limit.leave(w)
 	if b.free(w) {
 		w.turn <- struct{}{}
 	} else {

@@ -19,7 +19,7 @@ func (cb Callback) IsNil() bool { return cb.fn == nil || cb.fn == glua.LNil }
 // from outside: it belongs to no flow, so none is mistaken for the caller's.
 func (cb Callback) Env() *Env {
 	e := *cb.env
-	e.flow, e.th, e.fiber = nil, nil, nil
+	e.flow, e.th, e.fiber, e.limit = nil, nil, nil, nil
 	return &e
 }
 
@@ -44,7 +44,7 @@ func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 	if env == nil || env.flow == nil { // a handler, not part of a fiber
 		e.fiber = nil
 	}
-	e.base, e.done, e.flow, e.strand = ctx, ctx.Done(), f, &strand{at: f}
+	e.base, e.done, e.limit, e.flow, e.strand = ctx, ctx.Done(), nil, f, &strand{at: f}
 	f.strand.Store(e.strand)
 	defer f.strand.Store(nil)
 	w.baton.take(f.wait)

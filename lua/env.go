@@ -22,6 +22,7 @@ type Env struct {
 	fiber  *Fiber
 	strand *strand
 	flow   *flow
+	limit  *limit       // the fiber.timeout that base belongs to, or nil
 	th     *glua.LState // the Lua thread it is the context of; nil in the making
 }
 
@@ -126,7 +127,7 @@ func (e *Env) String() string { return fmt.Sprintf("lua.Env(%s)", e.Where()) }
 // Under is e with another context underneath: what ends ctx ends what runs in it.
 func (e *Env) Under(ctx context.Context) *Env {
 	c := *e
-	c.base, c.done = ctx, ctx.Done()
+	c.base, c.done, c.limit = ctx, ctx.Done(), nil
 	return &c
 }
 

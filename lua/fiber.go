@@ -33,7 +33,7 @@ func (w *World) spawn(env *Env, fn glua.LValue, args []glua.LValue) *Fiber {
 	w.fiberID++
 	fb := &Fiber{w: w, id: w.fiberID, strand: &strand{at: f, cancel: cancel}}
 	e := *env
-	e.base, e.done, e.fiber, e.flow, e.strand = ctx, ctx.Done(), fb, f, fb.strand
+	e.base, e.done, e.limit, e.fiber, e.flow, e.strand = ctx, ctx.Done(), nil, fb, f, fb.strand
 	fb.env = &e
 	f.strand.Store(fb.strand)
 	w.addFiber(fb)

@@ -2,8 +2,6 @@ package lua
 
 import (
 	"context"
-	"math"
-	"strings"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -65,13 +63,6 @@ for v in function() return c:recv() end do io.write(v, " ") end print()  --> 1 2
 	}
 }
 
-func withModule() Module {
-	return Module{Funcs: []Func{{Name: "with", Params: "x, f", Returns: "f's results", Call: func(x Value, f Callback) {}, raw: withClose,
-		Doc: "Calls f(x) and closes x (:close or :stop) when f ends, however it ends.",
-		Example: `local r = with({close = function() print("closed") end}, function(x) return "result" end)  --> closed
-print(r)  --> result`}}}
-}
-
 func fiberSpawn(L *glua.LState) int {
 	env := envOf(L)
 	if !callable(L, L.Get(1)) {
@@ -79,37 +70,6 @@ func fiberSpawn(L *glua.LState) int {
 	}
 	env.w.pushAny(L, env.w.spawn(env, L.Get(1), args(L, 2)))
 	return 1
-}
-
-// seconds reads a duration. Longer than a century is taken as that: math.huge waits for ever, for all a script can tell.
-func seconds(L *glua.LState, at int, fn, param string) time.Duration {
-	n := at
-	v, ok := L.Get(at).(glua.LNumber)
-	if strings.Contains(fn, ":") {
-		n-- // a method's receiver is not counted
-	}
-	if !ok {
-		L.RaiseError("%s: argument %d (%s): number of seconds expected, got %s", fn, n, param, typeName(L.Get(at)))
-	}
-	d, why := toDuration(float64(v))
-	if why != "" {
-		L.RaiseError("%s: argument %d (%s): %s", fn, n, param, why)
-	}
-	return d
-}
-
-const century = 100 * 365 * 24 * time.Hour
-
-func toDuration(s float64) (time.Duration, string) {
-	switch {
-	case math.IsNaN(s):
-		return 0, "number of seconds expected, got NaN"
-	case s < 0:
-		return 0, "seconds cannot be negative"
-	case s > century.Seconds():
-		return century, ""
-	}
-	return time.Duration(s * float64(time.Second)), ""
 }
 
 func fiberSleep(L *glua.LState) int {
@@ -181,186 +141,25 @@ func fiberCancel(L *glua.LState) int {
 	return 1
 }
 
-// gather reads a list of functions and Fibers and starts the functions.
-func gather(L *glua.LState, fn string) []*Fiber {
-	env := envOf(L)
-	list, ok := L.Get(1).(*glua.LTable)
-	if !ok {
-		L.RaiseError("%s: argument 1 (fibers): list of functions or Fibers expected, got %s", fn, typeName(L.Get(1)))
-	}
-	n := list.Len()
-	for i := 1; i <= n; i++ {
-		v := list.RawGetInt(i)
-		if ud, ok := v.(*glua.LUserData); ok {
-			if fb, ok := ud.Value.(*Fiber); ok && fb.strand != env.strand {
-				continue
-			}
-		}
-		if !callable(L, v) {
-			L.RaiseError("%s: argument 1 (fibers)[%d]: function or another Fiber expected, got %s", fn, i, typeName(v))
-		}
-	}
-	out := make([]*Fiber, n)
-	for i := range out {
-		if ud, ok := list.RawGetInt(i + 1).(*glua.LUserData); ok {
-			if fb, ok := ud.Value.(*Fiber); ok {
-				out[i] = fb
-				continue
-			}
-		}
-		out[i] = env.w.spawn(env, list.RawGetInt(i+1), nil)
-	}
-	return out
-}
-
-func fiberAll(L *glua.LState) int {
-	fibers, env := gather(L, "fiber.all"), envOf(L)
-	failed := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err != nil || fb.stopped }, len(fibers))
-	if failed >= 0 || env.Err() != nil {
-		cancelRest(env, fibers)
-	}
-	stopIfDone(L)
-	if failed >= 0 {
-		return fibers[failed].outcome(L)
-	}
-	res := L.CreateTable(len(fibers), 0)
-	for i, fb := range fibers {
-		if len(fb.rets) > 0 {
-			res.RawSetInt(i+1, fb.rets[0])
-		}
-	}
-	L.Push(glua.LTrue)
-	L.Push(res)
-	return 2
-}
-
-func fiberAny(L *glua.LState) int {
-	fibers, env := gather(L, "fiber.any"), envOf(L)
-	if len(fibers) == 0 {
-		L.RaiseError("fiber.any: argument 1 (fibers): at least one is needed")
-	}
-	won := waitFor(env, fibers, func(fb *Fiber) bool { return fb.err == nil && !fb.stopped }, len(fibers))
-	cancelRest(env, fibers)
-	stopIfDone(L)
-	if won < 0 {
-		return fibers[len(fibers)-1].outcome(L)
-	}
-	L.Push(glua.LNumber(won + 1))
-	return 1 + push(L, fibers[won].rets)
-}
-
-// waitFor parks until a fiber for which enough holds has ended, or left of them have. It is that fiber's index, or -1.
-func waitFor(env *Env, fibers []*Fiber, enough func(*Fiber) bool, left int) int {
-	f, found := env.flow, -1
-	watches := make([]*watch, 0, len(fibers))
-	for i, fb := range fibers {
-		watches = append(watches, fb.onEnd(func() {
-			left--
-			if found < 0 && enough(fb) {
-				found = i
-			}
-			if found >= 0 || left == 0 {
-				env.w.baton.wake(f.wait, nil)
-			}
-		}))
-	}
-	if found < 0 && left > 0 {
-		f.park(env, nil)
-	}
-	for _, wt := range watches {
-		wt.ended = nil
-	}
-	return found
-}
-
-// cancelRest cancels those that still run and waits until they have ended.
-func cancelRest(env *Env, fibers []*Fiber) {
-	for _, fb := range fibers {
-		fb.seen()
-		if fb.strand.cancel != nil {
-			fb.stop()
-		}
-	}
-	if env.Err() != nil {
-		return
-	}
-	waitFor(env, fibers, func(*Fiber) bool { return false }, len(fibers))
-}
-
 func fiberTimeout(L *glua.LState) int {
 	d := seconds(L, 1, "fiber.timeout", "seconds")
 	if !callable(L, L.Get(2)) {
 		L.RaiseError("fiber.timeout: argument 2 (f): function expected, got %s", typeName(L.Get(2)))
 	}
 	env := envOf(L)
-	ctx, cancel := context.WithTimeout(env.base, d)
-	defer cancel()
-	rets, err := env.flow.protect(env.Under(ctx), L.Get(2), args(L, 3))
+	l := env.within(d)
+	defer l.end()
+	rets, err := env.flow.protect(l.env, L.Get(2), args(L, 3))
 	if err == nil {
 		return push(L, rets)
 	}
 	stopIfDone(L)
-	switch ctx.Err() {
+	switch context.Cause(l.env.base) {
 	case nil:
 		panic(err)
-	case context.DeadlineExceeded:
+	case l:
 		return pushFault(L, &Fault{Code: "ETIMEDOUT", Op: "fiber.timeout", Message: "not done within " + d.String()})
 	}
 	// A coroutine began it in a run that is over, and another run has resumed it since.
 	return pushFault(L, &Fault{Code: "ECANCELED", Op: "fiber.timeout", Message: "cancelled"})
-}
-
-func withClose(L *glua.LState) int {
-	x, fn, env := L.Get(1), L.Get(2), envOf(L)
-	if !callable(L, fn) {
-		L.RaiseError("with: argument 2 (f): function expected, got %s", typeName(fn))
-	}
-	closer := closerOf(L, x)
-	if closer == nil {
-		L.RaiseError("with: argument 1 (x): something with :close() or :stop() expected, got %s", typeName(x))
-	}
-	rets, err := env.flow.protect(env, fn, []glua.LValue{x})
-	// The closing must happen though the run be cancelled: it gets surroundings of its own, of one second.
-	env = envOf(L)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(env.base), time.Second)
-	defer cancel()
-	_, cerr := env.flow.protect(env.Under(ctx), closer, []glua.LValue{x})
-	stopIfDone(L)
-	if err != nil {
-		panic(err)
-	}
-	if cerr != nil {
-		panic(cerr)
-	}
-	return push(L, rets)
-}
-
-// closerOf is x's method close, or stop, or nil.
-func closerOf(L *glua.LState, x glua.LValue) glua.LValue {
-	if ud, ok := x.(*glua.LUserData); ok {
-		if info := infoOf(ud); info != nil {
-			for _, name := range []string{"close", "stop"} {
-				if m := info.methods[name]; m != nil {
-					return m
-				}
-			}
-		}
-		return nil
-	}
-	if _, ok := x.(*glua.LTable); !ok {
-		return nil
-	}
-	for _, name := range []string{"close", "stop"} {
-		if v := L.GetField(x, name); callable(L, v) {
-			return v
-		}
-	}
-	return nil
-}
-
-func callable(L *glua.LState, v glua.LValue) bool {
-	if v.Type() == glua.LTFunction {
-		return true
-	}
-	return L.GetMetaField(v, "__call").Type() == glua.LTFunction
 }

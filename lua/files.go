@@ -60,14 +60,21 @@ func (w *World) readable(path string) error {
 }
 
 // readFile reads a source file.
-func (w *World) readFile(path string) (string, error) {
-	f, err := w.OpenFile(path, os.O_RDONLY)
+func (w *World) readFile(L *glua.LState, path string) (string, error) {
+	f, err := w.open(L, path, os.O_RDONLY)
 	if err != nil {
+		return "", &os.PathError{Op: "open", Path: path, Err: plainErr(err)}
+	}
+	env := envOf(L)
+	defer f.close(env)
+	text, err := f.readOne(env, glua.LNumber(maxSource+1))
+	stopIfDone(L)
+	if err == io.EOF {
+		return "", nil
+	} else if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
-	return string(data), err
+	return text.String(), nil
 }
 
 func plainErr(err error) error {
@@ -80,7 +87,7 @@ func plainErr(err error) error {
 
 func (w *World) loadfile(L *glua.LState) int {
 	path := textArg(L, 1, "loadfile", "path")
-	src, err := w.readFile(path)
+	src, err := w.readFile(L, path)
 	if err != nil {
 		L.Push(glua.LNil)
 		L.Push(glua.LString(err.Error()))
@@ -91,7 +98,7 @@ func (w *World) loadfile(L *glua.LState) int {
 
 func (w *World) dofile(L *glua.LState) int {
 	path := textArg(L, 1, "dofile", "path")
-	src, err := w.readFile(path)
+	src, err := w.readFile(L, path)
 	if err != nil {
 		L.RaiseError("dofile: %s", err)
 	}
@@ -150,7 +157,7 @@ func (w *World) findModule(L *glua.LState, name string) glua.LValue {
 	var tried []string
 	for _, pattern := range strings.Split(string(path), ";") {
 		file := strings.ReplaceAll(pattern, "?", strings.ReplaceAll(name, ".", "/"))
-		src, err := w.readFile(file)
+		src, err := w.readFile(L, file)
 		if err != nil {
 			tried = append(tried, file)
 			continue

@@ -208,7 +208,7 @@ func (f *flow) adopt(old, env *Env) {
 			n.scope, n.place, n.own = e.scope, e.place, true
 		}
 		if e.base != old.base {
-			n.base, n.done = e.base, e.done
+			n.base, n.done, n.limit = e.base, e.done, e.limit
 		}
 		th.SetContext(&n)
 	}
@@ -234,5 +234,5 @@ func (f *flow) block(do func()) {
 
 // park gives the baton up until somebody wakes the flow. It returns why the wait ended early, if it did.
 func (f *flow) park(env *Env, arrange func()) error {
-	return f.w.baton.park(f.wait, env.Done(), env.Err, arrange)
+	return f.w.baton.park(f.wait, env, arrange)
 }

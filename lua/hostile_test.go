@@ -49,6 +49,9 @@ func TestHostile(t *testing.T) {
 		`fiber.all{}`, `fiber.sleep(math.huge)`, `fiber.timeout(math.huge, fiber.sleep, math.huge)`,
 		`os.exit = nil; error(setmetatable({}, {__tostring = function() while true do end end}))`,
 		`tostring(setmetatable({}, {__tostring = function() return {} end}))`,
+		`io.open("/dev/zero"):read("*a")`, `io.open("/dev/zero"):read("*l")`, `io.open("/dev/zero"):read(1e15)`, `for l in io.lines("/dev/zero") do end`,
+		`io.popen("yes ' '"):read("*n")`, `io.popen("cat /dev/zero"):read("*a")`, `io.open("/dev/full", "w"):write(("x"):rep(1e8))`, `dofile("/dev/zero")`,
+		`io.tmpfile():write(string.rep("x", 2^28))`,
 		`error()`, `error(nil)`, `error({})`, `error(error)`,
 	} {
 		t.Run("", func(t *testing.T) {

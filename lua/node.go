@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"sort"
@@ -172,17 +173,19 @@ type Name struct {
 }
 
 // Names lists what scripts can reach after a path of names: none is the globals. It takes the baton, calls nothing of
-// Lua's, and lists nothing when the path leads nowhere.
-func (w *World) Names(path ...string) []Name {
+// Lua's, and lists nothing when the path leads nowhere. It is false when ctx ended before the baton was to be had.
+func (w *World) Names(ctx context.Context, path ...string) ([]Name, bool) {
 	f := w.borrowFlow()
+	if !w.baton.takeUntil(f.wait, ctx.Done()) {
+		return nil, false // f keeps its place in the line, so nobody else may have it
+	}
 	defer w.returnFlow(f)
-	w.baton.take(f.wait)
 	defer w.baton.pass()
 	var v glua.LValue = w.seed.G.Global
 	for _, step := range path {
 		v = w.step(v, step)
 	}
-	return w.namesOf(v)
+	return w.namesOf(v), true
 }
 
 // step is the value of a field, without metamethods of Lua's.

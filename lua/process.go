@@ -1,11 +1,11 @@
 package lua
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -31,7 +31,14 @@ func osExecute(L *glua.LState) int {
 		return 1
 	}
 	env, cmd := envOf(L), shellCommand(envOf(L), textArg(L, 1, "os.execute", "command"))
-	env.flow.block(func() { cmd.Run() })
+	env.flow.block(func() {
+		if cmd.Run(); interrupted(cmd.ProcessState) { // Ctrl-C is for nsh, too, which may hear of it a moment later
+			select {
+			case <-env.Done():
+			case <-time.After(dying):
+			}
+		}
+	})
 	stopIfDone(L)
 	code := -1
 	if cmd.ProcessState != nil {
@@ -39,6 +46,15 @@ func osExecute(L *glua.LState) int {
 	}
 	L.Push(glua.LNumber(code))
 	return 1
+}
+
+// interrupted says whether a program, or the shell's last one, was ended by Ctrl-C.
+func interrupted(p *os.ProcessState) bool {
+	if p == nil {
+		return false
+	}
+	status, _ := p.Sys().(syscall.WaitStatus)
+	return status.Signaled() && status.Signal() == syscall.SIGINT || status.ExitStatus() == 128+int(syscall.SIGINT)
 }
 
 // popen starts a program and returns a file to read its output from, or to write its input to.
@@ -69,39 +85,10 @@ func (w *World) popen(L *glua.LState) int {
 		return pushFault(L, NewFault("popen", line, err))
 	}
 	held := env.Own("io.popen "+clip(line), func() { ours.Close(); cmd.Process.Kill(); cmd.Wait() })
-	file := w.file("file ("+clip(line)+")", func(methods *glua.LTable) {
-		if mode == "r" {
-			readMethods(w, methods, &source{fd: int(ours.Fd()), r: bufio.NewReader(ours)})
-		} else {
-			methods.RawSetString("write", w.seed.NewFunction(func(L *glua.LState) int { return pipeWrite(L, ours) }))
-		}
-		methods.RawSetString("close", w.seed.NewFunction(func(L *glua.LState) int {
-			envOf(L).flow.block(func() { ours.Close(); cmd.Wait() })
-			held.Release()
-			stopIfDone(L)
-			L.Push(glua.LTrue)
-			return 1
-		}))
-	})
-	L.Push(file)
-	return 1
-}
-
-func pipeWrite(L *glua.LState, to *os.File) int {
-	var b strings.Builder
-	for i := 2; i <= L.GetTop(); i++ {
-		b.WriteString(textArg(L, i, "file:write", "value"))
+	file := &File{name: clip(line), f: ours, held: held, ended: func() { cmd.Wait() }}
+	if mode == "r" {
+		file.in = newFileReader(ours, false, true)
 	}
-	env := envOf(L)
-	var err error
-	env.flow.block(func() {
-		defer context.AfterFunc(env, func() { to.SetWriteDeadline(time.Now()) })()
-		_, err = to.WriteString(b.String())
-	})
-	stopIfDone(L)
-	if err != nil {
-		return pushFault(L, NewFault("write", "", err))
-	}
-	L.Push(L.Get(1))
+	w.pushAny(L, file)
 	return 1
 }

@@ -18,7 +18,8 @@ type timerEntry struct {
 	when  time.Time
 	seq   uint64
 	index int
-	w     *waiter
+	w     *waiter // a sleeper, or nil:
+	limit *limit  // a fiber.timeout
 }
 
 func (t *timers) len() int { return len(t.heap) }
@@ -31,10 +32,14 @@ func (t *timers) remove(e *timerEntry) {
 
 // sleep registers w to be woken at when. The lock is held.
 func (b *baton) sleep(w *waiter, when time.Time) {
+	w.timer = &timerEntry{when: when, w: w}
+	b.schedule(w.timer)
+}
+
+func (b *baton) schedule(e *timerEntry) {
 	t := &b.timers
 	t.seq++
-	e := &timerEntry{when: when, seq: t.seq, w: w}
-	w.timer = e
+	e.seq = t.seq
 	heap.Push(&t.heap, e)
 	if e.index == 0 {
 		b.setAlarm()
@@ -47,8 +52,12 @@ func (b *baton) fireDue(now time.Time) {
 	fired := false
 	for len(t.heap) > 0 && !t.heap[0].when.After(now) {
 		e := heap.Pop(&t.heap).(*timerEntry)
-		b.wakeDue(e.w)
-		fired = true
+		if fired = true; e.limit != nil {
+			b.expire(e.limit)
+			continue
+		}
+		e.w.timer = nil
+		b.ready(e.w, nil)
 	}
 	if fired && len(t.heap) > 0 {
 		b.setAlarm()

@@ -27,6 +27,7 @@ type Config struct {
 	Place   any                 // where sockets are made when nothing else is said
 	Confine bool                // no os.execute, io.popen, os.getenv; files below the script's folder, read only
 	Files   Files               // opens the files of a confined world; nil: it does so itself
+	Shared  bool                // somebody else reads the standard input, too: no more of it is taken than a script asks for
 }
 
 // A World is one Lua world: globals, a baton, sleepers, a root scope. Its methods may be called from any goroutine
@@ -40,13 +41,16 @@ type World struct {
 	errout *output
 
 	// These belong to the holder of the baton.
-	idle    []*glua.LState
-	types   map[reflect.Type]*typeInfo
-	bounds  map[*glua.LFunction]*bound
-	objects map[any]weak.Pointer[glua.LUserData]
-	sweepAt int // how many objects there are when it is time to sweep
-	fiberID int
-	loader  loader
+	idle     []*glua.LState
+	types    map[reflect.Type]*typeInfo
+	bounds   map[*glua.LFunction]*bound
+	objects  map[any]weak.Pointer[glua.LUserData]
+	sweepAt  int // how many objects there are when it is time to sweep
+	fiberID  int
+	loader   loader
+	input    *File // where io.read reads
+	output   *File // where io.write writes
+	stdFiles map[string]*File
 
 	gone        sync.Mutex
 	goneObjects []any
@@ -95,6 +99,7 @@ func New(cfg Config) (*World, error) {
 			return nil, err
 		}
 	}
+	w.openStdFiles()
 	return w, w.prelude()
 }
 
@@ -206,17 +211,30 @@ func (w *World) whyEnded(cause error) error {
 }
 
 // Interrupt ends whatever holds the baton: a run that cannot get it, because a background fiber computes for ever, asks
-// for this after its own context has been cancelled in vain.
-func (w *World) Interrupt() {
+// for this after its own context has been cancelled in vain. It says whether that was a fiber or a callback, not a chunk.
+func (w *World) Interrupt() bool {
 	w.baton.mu.Lock()
 	f := w.baton.holder
 	w.baton.mu.Unlock()
 	if f == nil {
-		return
+		return false
 	}
-	if s := f.strand.Load(); s != nil {
-		s.interrupt()
+	s := f.strand.Load()
+	if s == nil {
+		return false
 	}
+	s.interrupt()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, chunk := w.runs[s]
+	return !chunk
+}
+
+// Turns counts how often the baton was passed on. Where it stands still, somebody computes.
+func (w *World) Turns() uint64 {
+	w.baton.mu.Lock()
+	defer w.baton.mu.Unlock()
+	return w.baton.turns
 }
 
 // Close ends the world: fibers are cancelled, what is open is closed newest first, coroutines are given back.

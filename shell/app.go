@@ -74,7 +74,7 @@ func (a *app) main() int {
 	p := &prompt{session: s, editor: editor}
 	if tab != nil {
 		tab.know, tab.width, tab.block = worldKnowledge{s.world, s.index}, s.look.width, func() string { return p.typed }
-		fmt.Fprint(stdout, banner(a.about()))
+		fmt.Fprint(stdout, banner(a.about(), s.look.width()))
 	}
 	code = p.loop()
 	s.end()
@@ -145,6 +145,9 @@ func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
 		index: a.helper.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
 		out: stdout, err: stderr, texts: map[string]string{}, json: a.command.json,
 	}
+	if s.look.terminal {
+		a.helper.width = s.look.width
+	}
 	held := a.held()
 	if held && a.files == nil {
 		files, err := a.openFolders()
@@ -157,7 +160,7 @@ func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
 	s.world, err = lua.New(lua.Config{
 		Modules: a.helper.modules, Script: a.command.file, Args: a.command.args,
 		Stdout: stdout, Stderr: stderr, Style: s.look.options, JSON: s.json,
-		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files,
+		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files, Shared: a.asks(),
 	})
 	if err != nil {
 		return nil, err
@@ -201,6 +204,7 @@ func (a *app) about() string {
 	return ""
 }
 
-func banner(about string) string {
-	return version() + about + "\nhelp() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves\n"
+func banner(about string, width int) string {
+	return wrap(version()+about, "", "", width) +
+		wrap("help() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves", "", "", width)
 }

@@ -191,13 +191,37 @@ func (k worldKnowledge) names(path []string) []lua.Name {
 	defer cancel()
 	answer := make(chan []lua.Name, 1)
 	// A field of an object is read by its plugin, which may panic.
-	lua.Go("completion", func(error) { answer <- nil }, func() { answer <- k.world.Names(path...) })
+	lua.Go("completion", func(error) { answer <- nil }, func() {
+		names, ok := k.world.Names(ctx, path...)
+		if !ok {
+			names = k.declared(path)
+		}
+		answer <- names
+	})
 	select {
 	case names := <-answer:
 		return names
-	case <-ctx.Done():
-		return nil
+	case <-time.After(2 * patience): // a field that does not answer
+		return k.declared(path)
 	}
+}
+
+// declared is what follows a path by the declarations alone: while something computes, nobody may look at the world.
+func (k worldKnowledge) declared(path []string) []lua.Name {
+	var names []lua.Name
+	for _, m := range k.index.Modules {
+		switch {
+		case len(path) == 0 && m.Name != "":
+			names = append(names, lua.Name{Name: m.Name, Kind: "table", Doc: m.Doc})
+		case m.Name == strings.Join(path, "."):
+			for _, e := range m.Entries {
+				if e.Kind == "function" {
+					names = append(names, lua.Name{Name: e.Name, Kind: e.Kind, Doc: lua.Summary(e.Doc)})
+				}
+			}
+		}
+	}
+	return names
 }
 
 // options finds those of a function by its path, and those of a method by its name where all types that have such a
@@ -206,7 +230,7 @@ func (k worldKnowledge) options(callee string) []lua.OptionDoc {
 	_, method, isMethod := strings.Cut(callee, ":")
 	if !isMethod {
 		if e := k.index.Find(callee); e != nil {
-			return e.Options
+			return k.inThisWorld(e.Options)
 		}
 		return nil
 	}
@@ -224,5 +248,16 @@ func (k worldKnowledge) options(callee string) []lua.OptionDoc {
 			}
 		}
 	}
-	return found
+	return k.inThisWorld(found)
+}
+
+// inThisWorld adds the words that options take in this world.
+func (k worldKnowledge) inThisWorld(options []lua.OptionDoc) []lua.OptionDoc {
+	options = slices.Clone(options)
+	for i, o := range options {
+		if o.Words != nil {
+			options[i].Enum = slices.Concat(o.Enum, o.Words(k.world))
+		}
+	}
+	return options
 }

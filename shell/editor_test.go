@@ -235,7 +235,7 @@ func TestPlainEditor(t *testing.T) {
 	if got, err := e.ReadLine("> "); err != io.EOF {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if out.String() != "> > > " {
+	if out.String() != "> > > \n" { // nobody has ended the last line
 		t.Errorf("printed %q", out.String())
 	}
 }

@@ -13,6 +13,7 @@ type helper struct {
 	index   *lua.Index
 	modules []lua.Module // all that there are
 	out     io.Writer
+	width   func() int // of what is read on; nil where nobody looks
 }
 
 // newHelper declares help beside the other modules.
@@ -38,15 +39,19 @@ func (h *helper) help(env *lua.Env, what lua.Value) {
 
 // page answers what is asked; not to know a name is an answer, too.
 func (h *helper) page(w *lua.World, what lua.Value) string {
+	width := helpWidth
+	if h.width != nil {
+		width = max(min(h.width(), helpWidth), leastHelp)
+	}
 	if what.IsNil() {
-		return frontPage(h.index)
+		return frontPage(h.index, width)
 	}
 	path, isText := what.Text()
 	if !isText {
 		path = w.DeclHeld(what)
 	}
 	if e := h.index.Find(path); e != nil && path != "" {
-		return helpPage(e)
+		return helpPage(e, width)
 	}
 	if !isText {
 		return fmt.Sprintf("A %s that nsh has no page for: made by a script, or Lua's own\n"+

@@ -8,11 +8,14 @@ import (
 	"github.com/nsh-lab/nsh/lua/show"
 )
 
-// helpWidth is what a page is set in, whatever the terminal.
-const helpWidth = 80
+// helpWidth is what a page is set in at most; a narrow terminal has less.
+const (
+	helpWidth = 80
+	leastHelp = 30
+)
 
 // frontPage is help() without an argument.
-func frontPage(x *lua.Index) string {
+func frontPage(x *lua.Index, width int) string {
 	var b strings.Builder
 	b.WriteString("nsh runs Lua 5.1 with these modules:\n\n")
 	var globals []*lua.Entry
@@ -24,7 +27,7 @@ func frontPage(x *lua.Index) string {
 		}
 		rows = append(rows, [2]string{m.Name, lua.Summary(m.Doc)})
 	}
-	b.WriteString(pairs(rows))
+	b.WriteString(columns(rows, width))
 	rows = nil
 	for _, e := range globals {
 		if e.Kind == "function" {
@@ -32,27 +35,26 @@ func frontPage(x *lua.Index) string {
 		}
 	}
 	if len(rows) > 0 {
-		b.WriteString("\nand these functions:\n\n" + pairs(rows))
+		b.WriteString("\nand these functions:\n\n" + columns(rows, width))
 	}
-	b.WriteString(`
-help("server") lists a module, help(server.start) explains a function, and a
-value's own type is explained by help(value) or by its name.
+	b.WriteString("\n" + wrap(`
+help("server") lists a module, help(server.start) explains a function, and a value's own type is explained by
+help(value) or by its name.
 
-Tab completes, the arrows and Ctrl-R recall, Alt-Enter begins another line.
-Ctrl-C stops what runs, Ctrl-D leaves. _ is the last value.
-`)
+Tab completes, the arrows and Ctrl-R recall, Alt-Enter begins another line. Ctrl-C stops what runs, Ctrl-D leaves. _ is
+the last value.`, "", "", width))
 	return b.String()
 }
 
 // helpPage explains one entry.
-func helpPage(e *lua.Entry) string {
+func helpPage(e *lua.Entry, width int) string {
 	var b strings.Builder
-	b.WriteString(heading(e))
+	b.WriteString(heading(e, width))
 	if e.Doc != "" {
-		b.WriteString("\n" + wrap(e.Doc, "  ", "  "))
+		b.WriteString("\n" + wrap(e.Doc, "  ", "  ", width))
 	}
 	if len(e.Options) > 0 {
-		b.WriteString("\nOptions\n" + optionRows(e.Options))
+		b.WriteString("\nOptions\n" + optionRows(e.Options, width))
 	}
 	for _, part := range []struct{ title, kind string }{
 		{"Functions", "function"}, {"Fields", "field"}, {"Methods", "method"}, {"Constants", "constant"}, {"Types", "type"},
@@ -64,7 +66,7 @@ func helpPage(e *lua.Entry) string {
 			}
 		}
 		if len(rows) > 0 {
-			b.WriteString("\n" + part.title + "\n" + pairs(rows))
+			b.WriteString("\n" + part.title + "\n" + columns(rows, width))
 		}
 	}
 	if e.Example != "" {
@@ -77,7 +79,7 @@ func helpPage(e *lua.Entry) string {
 }
 
 // heading is the first line of a page: how it is called and what comes back.
-func heading(e *lua.Entry) string {
+func heading(e *lua.Entry, width int) string {
 	name := e.Signature
 	if name == "" {
 		name = e.Path
@@ -92,7 +94,7 @@ func heading(e *lua.Entry) string {
 	case e.Kind == "constant":
 		return name + " = " + e.Returns + "\n"
 	}
-	return wrap(name+" → "+e.Returns, "", "    ")
+	return wrap(name+" → "+e.Returns, "", "    ", width)
 }
 
 func label(e *lua.Entry) string {
@@ -109,7 +111,7 @@ func label(e *lua.Entry) string {
 }
 
 // optionRows is a line or more for each option: its name, its type, what it is for and what it is by default.
-func optionRows(list []lua.OptionDoc) string {
+func optionRows(list []lua.OptionDoc, width int) string {
 	rows := make([][2]string, len(list))
 	for i, o := range list {
 		about := o.Help
@@ -126,12 +128,15 @@ func optionRows(list []lua.OptionDoc) string {
 		}
 		rows[i] = [2]string{o.Name, about}
 	}
-	return pairs(rows)
+	return columns(rows, width)
 }
 
-// pairs sets names beside what is said about them, in two aligned columns.
-func pairs(rows [][2]string) string {
-	const widest = 26
+// pairs is columns of the usual width.
+func pairs(rows [][2]string) string { return columns(rows, helpWidth) }
+
+// columns sets names beside what is said about them, in two aligned columns.
+func columns(rows [][2]string, width int) string {
+	widest := min(26, width/3)
 	column := 0
 	for _, r := range rows {
 		if w := show.Width(r[0]); w <= widest {
@@ -146,16 +151,16 @@ func pairs(rows [][2]string) string {
 		case r[1] == "":
 			b.WriteString(name + "\n")
 		case w > column:
-			b.WriteString(wrap(name, "", "      ") + wrap(r[1], margin, margin))
+			b.WriteString(wrap(name, "", "      ", width) + wrap(r[1], margin, margin, width))
 		default:
-			b.WriteString(wrap(r[1], name+strings.Repeat(" ", column-w+2), margin))
+			b.WriteString(wrap(r[1], name+strings.Repeat(" ", column-w+2), margin, width))
 		}
 	}
 	return b.String()
 }
 
 // wrap breaks text into lines; an empty line in it stays.
-func wrap(text, first, rest string) string {
+func wrap(text, first, rest string, width int) string {
 	var b strings.Builder
 	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		line := first
@@ -167,7 +172,7 @@ func wrap(text, first, rest string) string {
 			switch {
 			case j == 0:
 				line += word
-			case show.Width(line)+1+show.Width(word) > helpWidth-1:
+			case show.Width(line)+1+show.Width(word) > width-1:
 				b.WriteString(line + "\n")
 				line = rest + word
 			default:

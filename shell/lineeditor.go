@@ -39,7 +39,7 @@ type lineEditor interface {
 type plainEditor struct {
 	in      *bufio.Reader
 	out     io.Writer
-	ask     bool // whether to print the prompt
+	ask     *aboveWriter // where to print the prompt; nil where none is wanted
 	gone    chan struct{}
 	once    sync.Once
 	stop    chan struct{} // Ctrl-C
@@ -53,17 +53,23 @@ type plainLine struct {
 }
 
 func newPlainEditor(in io.Reader, out io.Writer, ask bool) *plainEditor {
-	return &plainEditor{
-		in: bufio.NewReader(in), out: out, ask: ask,
+	p := &plainEditor{
+		in: bufio.NewReader(in), out: out,
 		gone: make(chan struct{}), stop: make(chan struct{}, 1), line: make(chan plainLine),
 	}
+	if ask {
+		p.ask = newAboveWriter(out, func() {})
+		p.out = p.ask
+	}
+	return p
 }
 
 // ReadLine reads in a goroutine, for a read from a terminal cannot be interrupted. One that outlives the call
 // delivers its line to the next.
 func (p *plainEditor) ReadLine(prompt string) (string, error) {
-	if p.ask {
-		io.WriteString(p.out, prompt)
+	if p.ask != nil {
+		p.ask.freshLine()
+		io.WriteString(p.ask, prompt)
 	}
 	if !p.reading {
 		p.reading = true
@@ -72,18 +78,31 @@ func (p *plainEditor) ReadLine(prompt string) (string, error) {
 	select {
 	case l := <-p.line:
 		p.reading = false
+		p.entered(l.err == nil)
 		return l.text, l.err
 	case <-p.stop: // the terminal has dropped what was typed
 		io.WriteString(p.out, "\n")
 		return "", errInterrupted
 	case <-p.gone:
+		p.entered(false)
 		return "", io.EOF
+	}
+}
+
+// entered keeps account of the line that the prompt began: Enter has ended it, or nothing has.
+func (p *plainEditor) entered(yes bool) {
+	switch {
+	case p.ask == nil:
+	case yes:
+		p.ask.lineEnded()
+	default:
+		p.ask.freshLine()
 	}
 }
 
 func (p *plainEditor) read() {
 	text, err := p.in.ReadString('\n')
-	if err == io.EOF && text != "" && !p.ask {
+	if err == io.EOF && text != "" && p.ask == nil {
 		err = nil // a pipe may end without a newline; of a terminal it would be half a line
 	}
 	if err != nil {

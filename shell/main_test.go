@@ -44,7 +44,8 @@ func demo() plugins.Plugin {
 			Name: "demo", Doc: "What the shell's tests need. Nothing else.",
 			Funcs: []lua.Func{
 				{Name: "start", Params: "options", Doc: "Starts nothing.",
-					Call: func(o startOptions) string { return o.Model }},
+					Words: map[string]func(*lua.World) []string{"addr": func(*lua.World) []string { return []string{"home:80", "here:80"} }},
+					Call:  func(o startOptions) string { return o.Model }},
 				{Name: "wait", Doc: "Waits until it is cancelled.",
 					Call: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
 				{Name: "dial", Params: "addr", Doc: "Is refused.",

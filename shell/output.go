@@ -60,6 +60,13 @@ func (w *aboveWriter) freshLine() {
 	}
 }
 
+// lineEnded says that somebody else has ended the line: the Enter key.
+func (w *aboveWriter) lineEnded() {
+	w.mu.Lock()
+	w.half = false
+	w.mu.Unlock()
+}
+
 // begin says that a line is being edited from now on. It begins on a line of its own: readline clears the one that the
 // cursor is in.
 func (w *aboveWriter) begin() {

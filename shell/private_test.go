@@ -139,9 +139,8 @@ func TestPrivatePrompt(t *testing.T) {
 	r := startPrompt(t, nil, "--private")
 	r.sees("in a network of its own")
 	r.sees(firstPrompt)
-	r.types("demo.wait()\r")
-	r.sees("\r\n")
-	time.Sleep(100 * time.Millisecond)
+	r.types("print('g' .. 'o') demo.wait()\r")
+	r.sees("go\r\n")
 	r.cmd.Process.Signal(syscall.SIGINT)
 	r.sees("interrupted")
 	r.sees(firstPrompt)
@@ -160,27 +159,41 @@ func TestPrivateCtrlC(t *testing.T) {
 		"channel": "print('go') fiber.channel():recv()", "stdin": "print('go') io.read()", "pattern": "print('go') local s = ('a'):rep(40) s:find(('a*'):rep(40) .. 'b')",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, tty := sit(t)
-			cmd := nsh(t, script(t, text))
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			for try := 1; ; try++ { // a machine with other things to do may hold up one try
+				took := endByCtrlC(t, text)
+				t.Log(took.Round(time.Millisecond))
+				if took <= time.Second { // 250 ms on a machine that does nothing else
+					return
+				} else if try == 3 {
+					t.Fatalf("it ended after %v", took)
+				}
 			}
-			defer time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() }).Stop()
-			p.sees("go\r\n")
-			time.Sleep(20 * time.Millisecond)
-			start := time.Now()
-			p.types("\x03")
-			cmd.Wait()
-			took := time.Since(start)
-			t.Log(took.Round(time.Millisecond))
-			if code := cmd.ProcessState.ExitCode(); code != 130 || took > time.Second { // 250 ms on a machine that does nothing else
-				t.Errorf("exit code %d after %v", code, took)
-			}
-			p.sees("interrupted")
 		})
 	}
+}
+
+// endByCtrlC starts a file, presses Ctrl-C and says how long it took to end.
+func endByCtrlC(t *testing.T, text string) time.Duration {
+	t.Helper()
+	p, tty := sit(t)
+	cmd := nsh(t, script(t, text))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() }).Stop()
+	p.sees("go\r\n")
+	time.Sleep(20 * time.Millisecond)
+	start := time.Now()
+	p.types("\x03")
+	cmd.Wait()
+	took := time.Since(start)
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	p.sees("interrupted")
+	return took
 }
 
 // mark is an argument of both processes of one start of nsh, to find them by.

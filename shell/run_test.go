@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // A result is what a start of nsh left behind.
@@ -132,6 +134,21 @@ func TestHelpPagesFit(t *testing.T) {
 			}
 		}
 	}
+	p, tty := sit(t)
+	pty.Setsize(p.ptmx, &pty.Winsize{Rows: 24, Cols: 40})
+	for _, what := range []string{"", "demo", "demo.start", "'Fiber'", "fiber.sleep"} {
+		cmd := nsh(t, "-e", "help("+what+") print('the ' .. 'end')")
+		cmd.Stdout = tty
+		if err := cmd.Run(); err != nil {
+			t.Error(err)
+		}
+		p.sees("the end")
+	}
+	for l := range strings.Lines(p.all()) {
+		if l = strings.TrimRight(l, "\r\n"); len([]rune(l)) > 40 {
+			t.Errorf("%d wide: %s", len([]rune(l)), l)
+		}
+	}
 	got := finish(t, nsh(t, "-e", "help('demo.strat')"))
 	if got.out != "No page for 'demo.strat', did you mean 'demo.start'?\n" {
 		t.Errorf("%d %s", got.code, got.out)
@@ -189,5 +206,14 @@ func TestClosedPipe(t *testing.T) {
 	cmd.Wait()
 	if cmd.ProcessState.ExitCode() != 1 || time.Since(start) > 2*time.Second {
 		t.Errorf("%v after %v", cmd.ProcessState, time.Since(start))
+	}
+}
+
+// A script reads lines of the same pipe that the prompt after it reads, and takes no more than those.
+func TestScriptAndPromptShareAPipe(t *testing.T) {
+	cmd := nsh(t, "-i", "--host", script(t, "print(io.read(), io.read('*n'), io.read())"))
+	cmd.Stdin = strings.NewReader("first\n12 rest\n'from ' .. 'the prompt'\n")
+	if got := finish(t, cmd); got.code != 0 || got.out != "first\t12\t rest\nfrom the prompt\n" {
+		t.Errorf("%d %q %s", got.code, got.out, got.stderr)
 	}
 }

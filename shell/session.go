@@ -2,11 +2,11 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nsh-lab/nsh/lua"
@@ -58,40 +58,57 @@ func (s *session) run(c *lua.Chunk, wanted bool) error {
 	defer cancel()
 	s.guard.running(cancel)
 	defer s.guard.running(nil)
-	values, err := s.exec(ctx, c)
+	values, cancelled, err := s.exec(ctx, c)
 	if err == nil && wanted {
 		err = s.printAll(ctx, values)
 	}
-	if err != nil && ctx.Err() != nil {
-		s.free()
+	if err != nil && ctx.Err() != nil && s.free() || cancelled {
+		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
 	}
 	return err
 }
 
 // exec is Exec for a person who waits: after Ctrl-C, a fiber that computes without end, and so keeps the cancelled run
 // from coming back, is cancelled, too.
-func (s *session) exec(ctx context.Context, c *lua.Chunk) ([]lua.Value, error) {
-	back := make(chan struct{})
-	defer close(back)
-	defer context.AfterFunc(ctx, func() {
-		for {
-			select {
-			case <-back:
-				return
-			case <-time.After(selfish):
-				s.world.Interrupt()
-			}
-		}
-	})()
-	values, err := s.world.Exec(ctx, c)
+func (s *session) exec(ctx context.Context, c *lua.Chunk) (values []lua.Value, cancelled bool, err error) {
+	back := s.insist(ctx)
+	values, err = s.world.Exec(ctx, c)
+	cancelled = back()
 	if exit := s.world.Exited(); err != nil && exit != nil {
-		return nil, exit
+		return nil, cancelled, exit
 	}
-	return values, err
+	return values, cancelled, err
 }
 
-// selfish is how long a fiber may keep everybody else from running once Ctrl-C was pressed.
-const selfish = 100 * time.Millisecond
+// insist sees to it that what needs the baton comes back soon once ctx has ended: a fiber that computes without end, and
+// so lets nobody else run, is cancelled, and then the next one of its kind. The function it returns ends that, and says
+// whether there was one.
+func (s *session) insist(ctx context.Context) (back func() bool) {
+	done := make(chan struct{})
+	var cancelled atomic.Bool
+	stop := context.AfterFunc(ctx, func() {
+		for wait := selfish; ; wait = selfish / 4 {
+			before := s.world.Turns()
+			select {
+			case <-done:
+				return
+			case <-time.After(wait):
+				if s.world.Turns() == before && s.world.Interrupt() {
+					cancelled.Store(true)
+				}
+			}
+		}
+	})
+	return func() bool {
+		stop()
+		close(done)
+		return cancelled.Load()
+	}
+}
+
+// selfish is how long a fiber may keep everybody else from running once Ctrl-C was pressed. The prompt is to be back in
+// a quarter of a second, on a machine that has other things to do, too.
+const selfish = 60 * time.Millisecond
 
 // printAll prints values as print would, and keeps the first in _.
 func (s *session) printAll(ctx context.Context, values []lua.Value) error {
@@ -137,33 +154,32 @@ func (s *session) layOut(values []lua.Value) string {
 // held does something that needs the baton. If a fiber that computes for ever holds it, Ctrl-C ends that fiber.
 func (s *session) held(ctx context.Context, f func()) error {
 	done := make(chan error, 1)
+	defer s.insist(ctx)()
 	lua.Go("print", func(err error) { done <- err }, func() {
 		f()
-		done <- nil
+		done <- ctx.Err()
 	})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		s.world.Interrupt()
-		<-done
-		return ctx.Err()
-	}
+	return <-done
 }
 
-// free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled.
-func (s *session) free() {
+// free sees to it, after Ctrl-C, that the next line can run: a fiber that computes without end is cancelled. It says
+// whether there was one.
+func (s *session) free() bool {
 	nothing, err := lua.Compile("_", "")
 	if err != nil {
-		return
+		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), selfish)
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
-	if _, err := s.world.Exec(ctx, nothing); errors.Is(err, context.DeadlineExceeded) {
-		s.world.Interrupt()
-		fmt.Fprintln(s.err, "a fiber that let nobody else run was cancelled")
-	}
+	ended, end := context.WithCancel(ctx)
+	end()
+	back := s.insist(ended)
+	s.world.Exec(ctx, nothing)
+	return back()
 }
+
+// patient is how long the prompt waits for a world that nothing can interrupt.
+const patient = time.Second
 
 // source is the text of a chunk: what was typed or run, or a file that was required.
 func (s *session) source(name string) (string, bool) {

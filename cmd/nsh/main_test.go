@@ -28,9 +28,15 @@ func TestMain(m *testing.M) {
 // nsh runs nsh in a folder, within a bound.
 func nsh(t *testing.T, dir, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return start(t, dir, stdin, append([]string{"/proc/self/exe"}, args...)...)
+}
+
+// start runs a program that is nsh, or becomes it.
+func start(t *testing.T, dir, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asNsh+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stdin = strings.NewReader(stdin)
@@ -94,6 +100,56 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestTranscript types what the README shows at the prompt, and compares what comes back; only ports may differ.
+func TestTranscript(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(src), "<!-- transcript -->\n")
+	var typed, want string
+	for line := range strings.Lines(text) {
+		line, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			break
+		}
+		if entry, ok := strings.CutPrefix(line, "nsh> "); ok {
+			typed += entry
+		} else {
+			want += line
+		}
+	}
+	if strings.Count(typed, "\n") < 5 {
+		t.Fatalf("the README's transcript is %q", typed)
+	}
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, code := start(t, t.TempDir(), typed, "/bin/sh", "-c", `exec "$0" -i 2>&1`, exe)
+	port := regexp.MustCompile(`(127\.0\.0\.1):\d{4,5}`)
+	got, want = port.ReplaceAllString(tabs(got), "$1:PORT"), port.ReplaceAllString(want, "$1:PORT")
+	if code != 0 || got != want {
+		t.Errorf("exit code %d; the README shows\n%s\nand there was\n%s", code, want, got)
+	}
+}
+
+// tabs sets tabs as a terminal does.
+func tabs(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		for {
+			before, after, ok := strings.Cut(line, "\t")
+			if !ok {
+				break
+			}
+			line = before + strings.Repeat(" ", 8-len(before)%8) + after
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
 // TestSideBySide runs two scripts that listen on the same port, at the same time: each has a network of its own.
 func TestSideBySide(t *testing.T) {
 	dir := t.TempDir()
@@ -122,4 +178,47 @@ func TestSideBySide(t *testing.T) {
 		}()
 	}
 	both.Wait()
+}
+
+// TestFewDescriptors gives nsh 64 descriptors and lets more clients than that knock at a server of every model. Accept
+// backs off: it is counted, said once, and hardly any processor time is used; when there is room again the server serves.
+func TestFewDescriptors(t *testing.T) {
+	text := `
+		local s = assert(server.start{model = arg[1], on_data = function(conn, data) return data end})
+		local crowd = client.open{to = s.addr, n = 100, timeout = 1}
+		check(crowd.n < 100, "not all are open")
+		local before = s:stats()
+		local clock = os.clock()
+		fiber.sleep(0.5)
+		local after = s:stats()
+		check(os.clock() - clock < 0.25, ("waiting took %.3f s of the processor in half a second"):format(os.clock() - clock))
+		check(after.errors - before.errors < 100, after.errors - before.errors .. " errors in half a second")
+		check(arg[1] == "iterative" or after.errors > 0, "it is counted")
+		for reason in pairs(after.reasons) do check(reason:find("too many open") or reason:find("as many descriptors"), reason) end
+		crowd:close()
+		check.within(20, function()
+			local c, err = client.dial(s.addr)
+			if not c then return false, err end
+			c:send("again")
+			local got, err = c:recv(5, {timeout = 1})
+			c:close()
+			return got == "again", err
+		end, "it serves again")
+	`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "few.lua"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, model := range []string{"iterative", "thread", "select", "epoll", "goroutine"} {
+		t.Run(model, func(t *testing.T) {
+			out, errs, code := start(t, dir, "", "/bin/sh", "-c", `ulimit -n 64; exec "$0" --host few.lua "$1"`, exe, model)
+			if code != 0 || strings.Count(errs, "\n") > 1 || errs != "" && !strings.Contains(errs, "as many descriptors as it may (64)") {
+				t.Errorf("exit code %d\n%s%s", code, out, errs)
+			}
+		})
+	}
 }

@@ -19,8 +19,9 @@ type census struct {
 }
 
 // slackThreads is how many more threads there may be than before: Go keeps threads that have nothing to do, and
-// makes one when a goroutine happens to be in a system call.
-const slackThreads = 10
+// makes one when a goroutine is in a system call for long, which on a busy machine is every one. It is less than there
+// are connections in any row that could leave a thread for each.
+const slackThreads = 30
 
 func takeCensus() census {
 	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0)}

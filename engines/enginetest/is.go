@@ -65,7 +65,7 @@ func IsIterative(ctx context.Context, start Starter) error {
 
 // IsThread: each open connection has a task in /proc/self/task, which ends with it.
 func IsThread(ctx context.Context, start Starter) error {
-	const n = 60
+	const n = 100
 	return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
 		before := threads()
 		err := each(ctx, addr, n, func([]*net.TCPConn) error {

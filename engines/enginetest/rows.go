@@ -22,10 +22,12 @@ func echoRow(ctx context.Context, start Starter, apps kit) error {
 				return err
 			}
 		}
-		if st := s.Stats(); st.BytesIn != st.BytesOut || st.BytesIn == 0 || st.Accepted != 1 {
-			return fmt.Errorf("the counters say %d connections, %d bytes in, %d out", st.Accepted, st.BytesIn, st.BytesOut)
-		}
-		return nil
+		// What was sent is counted after it has gone, so the answer may be here before its count.
+		return until(ctx, 5*time.Second, "one connection, and as many bytes out as in", func() (string, bool) {
+			st := s.Stats()
+			return fmt.Sprintf("%d connections, %d bytes in, %d out", st.Accepted, st.BytesIn, st.BytesOut),
+				st.BytesIn == st.BytesOut && st.BytesIn > 0 && st.Accepted == 1
+		})
 	})
 }
 

@@ -24,6 +24,9 @@ type engine struct{}
 // Serve is the loop of the textbook: accept, serve, close.
 func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
 	defer ln.Close()
+	if !app.IsLinear() {
+		ln.WakeUps()
+	}
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {

@@ -29,6 +29,9 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	var flows sync.WaitGroup
 	defer flows.Wait()
 	defer ln.Close()
+	if !app.IsLinear() {
+		ln.WakeUps()
+	}
 	room, why := limit()
 	full := fmt.Sprintf("no thread for the connection: %s", why)
 	threads := &ln.Counters().Threads

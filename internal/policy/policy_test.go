@@ -14,6 +14,9 @@ import (
 
 const module = "github.com/nsh-lab/nsh/"
 
+// root is where the module is.
+const root = "../.."
+
 // pkg is what go list says of a package.
 type pkg struct {
 	ImportPath, Doc, Dir               string
@@ -24,7 +27,7 @@ type pkg struct {
 func packages(t *testing.T) []pkg {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Dir,Imports,TestImports,XTestImports,GoFiles", "./...")
-	cmd.Dir = "../.."
+	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -154,7 +157,6 @@ var starters = map[string]string{
 
 // TestSource walks the syntax: no init functions, no bare go statements.
 func TestSource(t *testing.T) {
-	root := "../.."
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata") {
 			return filepath.SkipDir

@@ -40,14 +40,12 @@ func (o *options) app(env *lua.Env, model engines.Model, scope *lua.Scope) (engi
 }
 
 func (o *options) native(name string) (engines.App, error) {
-	var names []string
 	for _, h := range handlers.All() {
 		if h.Name == name {
 			return h.App, nil
 		}
-		names = append(names, h.Name)
 	}
-	return engines.App{}, lua.Misusef("handler", "%.40q unknown; native handlers are %s", name, strings.Join(names, ", "))
+	return engines.App{}, lua.Misusef("handler", "%.40q unknown; native handlers are %s", name, strings.Join(handlerNames(nil), ", "))
 }
 
 // A handlerRow is one row of server.handlers().
@@ -62,6 +60,13 @@ func nativeHandlers() []handlerRow {
 		out = append(out, handlerRow{h.Name, h.About})
 	}
 	return out
+}
+
+func handlerNames(*lua.World) (names []string) {
+	for _, h := range handlers.All() {
+		names = append(names, h.Name)
+	}
+	return names
 }
 
 // connOf is the script's side of a connection, made at its first event.

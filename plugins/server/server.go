@@ -16,7 +16,8 @@ func Plugin() plugins.Plugin {
 			Doc:  "Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.",
 			Funcs: []lua.Func{
 				{Name: "start", Params: "options", Returns: "Server | nil, err", Call: start,
-					Doc: "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers().",
+					Words: map[string]func(*lua.World) []string{"model": modelNames, "handler": handlerNames},
+					Doc:   "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers().",
 					Example: `local s = assert(server.start{model = "epoll", on_data = function(conn, data) return data:upper() end})
 local c = assert(client.dial(s.addr))
 c:send("hello")
@@ -76,4 +77,11 @@ func models(env *lua.Env) []modelRow {
 		out = append(out, row)
 	}
 	return out
+}
+
+func modelNames(w *lua.World) (names []string) {
+	for _, m := range plugins.SetOf(w).Models() {
+		names = append(names, m.Name)
+	}
+	return names
 }

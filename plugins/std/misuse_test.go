@@ -12,6 +12,7 @@ import (
 
 // samples make a receiver for the methods of each type. A type that is not here fails the test.
 var samples = map[string]string{
+	"File":      `io.tmpfile()`,
 	"Server":    `assert(server.start{model = "epoll", handler = "echo"})`,
 	"Conn":      `assert(client.dial(assert(server.start{model = "epoll", handler = "echo"}).addr))`,
 	"Crowd":     `client.open{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 2}`,
