@@ -24,6 +24,7 @@ type Entry struct {
 	Params    []ParamDoc
 	Options   []OptionDoc
 	Returns   string
+	Type      string // of a constant
 	Doc       string
 	Example   string
 	Entries   []*Entry // of a module or type
@@ -94,9 +95,8 @@ func (x *Index) addModule(m *Module, names map[reflect.Type]string) error {
 			return err
 		}
 	}
-	for _, c := range m.Consts {
-		e := &Entry{Path: prefix + c.Name, Name: c.Name, Kind: "constant", Doc: c.Doc, Returns: fmt.Sprint(c.Value)}
-		if err := x.add(mod, e); err != nil {
+	for i := range m.Consts {
+		if err := x.add(mod, m.Consts[i].entry(prefix, names)); err != nil {
 			return err
 		}
 	}

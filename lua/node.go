@@ -208,6 +208,8 @@ func (w *World) namesOf(v glua.LValue) []Name {
 				n := Name{Name: string(name), Kind: typeName(val)}
 				if fn, ok := val.(*glua.LFunction); ok && w.bounds[fn] != nil {
 					n.Doc = Summary(w.bounds[fn].decl.Doc)
+				} else if doc := w.consts[x][string(name)]; doc != "" {
+					n.Doc = Summary(doc)
 				}
 				out = append(out, n)
 			}

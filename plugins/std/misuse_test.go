@@ -17,6 +17,8 @@ var samples = map[string]string{
 	"Crowd":     `client.open{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 2}`,
 	"Fiber":     `fiber.spawn(function() fiber.sleep(60) end)`,
 	"Channel":   `fiber.channel(2)`,
+	"Fd":        `assert(sys.socket(sys.AF_INET, sys.SOCK_STREAM))`,
+	"Epoll":     `assert(sys.epoll())`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nsh-lab/nsh/plugins/dns"
 	"github.com/nsh-lab/nsh/plugins/server"
 	"github.com/nsh-lab/nsh/plugins/sock"
+	"github.com/nsh-lab/nsh/plugins/sys"
 )
 
 // All is every plugin that ships, in the order in which help lists them.
@@ -24,6 +25,7 @@ func All() []plugins.Plugin {
 		client.Plugin(),
 		sock.Plugin(),
 		dns.Plugin(),
+		sys.Plugin(),
 		check.Plugin(),
 	}
 }
