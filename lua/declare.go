@@ -86,6 +86,6 @@ type Field struct {
 //	To      string        `lua:"to,required" help:"address to connect to"`
 //
 // A field tagged `lua:",rest"` of type map[string]Value takes the keys that no other field has. Embedded structs are
-// groups of options that recur. A field with the tag `place:"1"` may also be given as the table's first item. A pointer
-// field is nil when the option is absent. In results, a field tagged `lua:"name,omitempty"` is left out when zero, and
-// one tagged `lua:",list"` becomes the table's array part.
+// groups of options that recur. A field with the tag `place:"1"` may also be given as the table's first item, and is
+// there in results as well. A pointer field is nil when the option is absent. In results, a field tagged
+// `lua:"name,omitempty"` is left out when zero, and one tagged `lua:",list"` becomes the table's array part.

@@ -71,7 +71,7 @@ func (n *noder) table(tb *glua.LTable, depth int) show.Node {
 		out.Type = info.decl.Name
 	}
 	size := tb.Len()
-	for i := 1; i <= size; i++ {
+	for i := 1; i <= size && !(info != nil && info.byPlace); i++ { // what is there by place, is there by name, too
 		if depth > 0 && i > maxItems {
 			out.More = size - maxItems
 			break

@@ -20,6 +20,7 @@ type typeInfo struct {
 	methods map[string]glua.LValue
 	fields  map[string]*Field
 	names   []string
+	byPlace bool // a record whose fields are in its list part, too
 }
 
 // identity says whether the same Go pointer is always the same Lua object. Things that have methods have one; rows of
@@ -29,7 +30,11 @@ func (t *typeInfo) identity() bool { return len(t.decl.Methods) > 0 }
 // addType registers a declared Type. Its metatable is made at its first value.
 func (w *World) addType(mod string, t *Type) {
 	rt := reflect.TypeOf(t.Of)
-	w.types[rt] = &typeInfo{w: w, decl: t, rt: rt}
+	info := &typeInfo{w: w, decl: t, rt: rt}
+	if rt.Kind() == reflect.Struct && rt.NumField() > 0 {
+		info.byPlace = rt.Field(0).Tag.Get("place") != ""
+	}
+	w.types[rt] = info
 }
 
 // meta is the type's metatable.

@@ -92,27 +92,15 @@ func has(events, wanted lua.Value) (bool, error) {
 	return got&want == want, err
 }
 
-// eventNames are the names of the bits, "IN|RDHUP".
-func eventNames(bits uint32) string {
-	var names []string
-	for _, e := range append(epollEvents(), event{"NVAL", unix.POLLNVAL, ""}) {
-		if bits&e.bit != 0 {
-			names = append(names, e.name)
-		}
-	}
-	return strings.Join(names, "|")
-}
-
 // A Ready is one row of what poll and epoll:wait return: by name, row.fd and row.events, or by place, as in
 // local fd, events = unpack(row).
 type Ready struct {
-	Pair   []any     `lua:",list" help:"fd, then events"`
-	Fd     lua.Value `lua:"fd" help:"the very object that was given"`
-	Events int       `lua:"events" help:"a number; sys.has(events, \"IN\") tests it"`
+	Fd     lua.Value `lua:"fd" place:"1" help:"the very object that was given"`
+	Events int       `lua:"events" place:"2" help:"a number; sys.has(events, \"IN\") tests it"`
 }
 
 func ready(fd lua.Value, events uint32) Ready {
-	return Ready{Pair: []any{fd, int(events)}, Fd: fd, Events: int(events)}
+	return Ready{Fd: fd, Events: int(events)}
 }
 
 // A waitable is what can be waited for: an Fd, an Epoll, a server's or client's Conn.

@@ -16,11 +16,14 @@ type selection struct {
 	nums []int
 }
 
+// objects are a list as a result: one value, a table.
+type objects []lua.Value
+
 // slice is how long select waits at a time where the wake-up has no bit in its sets: then nobody can wake it.
 const slice = 20 * time.Millisecond
 
 // selectCall is select(2) itself: bits in three sets, descriptors below FD_SETSIZE, the sets changed in place.
-func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration) (_, _, _ []lua.Value, err error) {
+func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration) (_, _, _ objects, err error) {
 	lists := [3]selection{{name: "r", list: r}, {name: "w", list: w}, {name: "x", list: x}}
 	waiting := waiter{ctx: ctx, until: deadline(timeout)}
 	defer func() { releaseAll(waiting.on) }()
@@ -83,8 +86,8 @@ func (s *selection) fill(set *raw.FdSet, on []*descriptor) ([]*descriptor, error
 }
 
 // in are those of the list whose bits are set.
-func (s *selection) in(set *raw.FdSet) []lua.Value {
-	out := []lua.Value{}
+func (s *selection) in(set *raw.FdSet) objects {
+	out := objects{}
 	for i, num := range s.nums {
 		if set.IsSet(num) {
 			out = append(out, s.list[i])
