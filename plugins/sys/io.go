@@ -159,6 +159,7 @@ func (f *Fd) sendto(ctx context.Context, data []byte, addr string, flags int32) 
 	if err != nil {
 		return 0, fault("sendto", addr, err)
 	}
+	f.confine()
 	return f.transmit(ctx, "sendto", addr, data, to, int(flags))
 }
 

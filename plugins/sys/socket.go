@@ -100,7 +100,24 @@ func (f *Fd) listen(n int32) error {
 		return err
 	}
 	defer f.done()
-	return fault("listen", "", unix.Listen(f.num, int(n)))
+	// One that is not bound the kernel binds to all addresses, which the place may not allow.
+	err := f.place.Allow(raw.LocalAddr(f.num).Addr())
+	if err == nil {
+		err = unix.Listen(f.num, int(n))
+	}
+	return fault("listen", "", err)
+}
+
+// confine binds a socket that the kernel would bind to all addresses, where the place does not allow those, to loopback.
+func (f *Fd) confine() {
+	if local := raw.LocalAddr(f.num); local.Port() != 0 || f.place.Allow(local.Addr()) == nil {
+		return
+	}
+	var loopback unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if f.family == unix.AF_INET6 {
+		loopback = &unix.SockaddrInet6{Addr: [16]byte{15: 1}}
+	}
+	unix.Bind(f.num, loopback)
 }
 
 // accept is accept(2). What comes does not inherit setnonblock, as on Linux it does not inherit O_NONBLOCK.
