@@ -3,12 +3,16 @@ package sys
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 	"github.com/nsh-lab/nsh/lua"
+	"golang.org/x/sys/unix"
 )
 
 // A wake is an eventfd that a waiting call has in its set beside what it waits for: a signal would not end the call
@@ -49,20 +53,33 @@ func (w *wake) close() {
 }
 
 // mostWaiting bounds the calls of a world that wait at once. Each one has a thread, and Go ends the program, past any
-// recover, when it has 10,000 of them or the kernel refuses it one.
-const mostWaiting = 1000
+// recover, when it has 10,000 of them or the kernel refuses it one: so half of what the user, and the control group, may
+// have is left to others.
+func mostWaiting() int {
+	most := 1000
+	var processes unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NPROC, &processes) == nil && processes.Cur/2 < uint64(most) {
+		most = int(processes.Cur / 2)
+	}
+	text, _ := os.ReadFile("/sys/fs/cgroup/pids.max")
+	if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+		most = min(most, n/2)
+	}
+	return max(most, 8)
+}
 
 // wakes are those of one world, used again and again.
 type wakes struct {
 	mu      sync.Mutex
 	idle    []*wake
 	waiting int
+	most    int
 	closed  bool
 }
 
 func wakesOf(w *lua.World) *wakes {
 	return lua.State(w, func() *wakes {
-		ws := &wakes{}
+		ws := &wakes{most: mostWaiting()}
 		w.Root().Own("wake-ups", ws.close)
 		return ws
 	})
@@ -71,8 +88,8 @@ func wakesOf(w *lua.World) *wakes {
 func (ws *wakes) get() (*wake, error) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if ws.waiting == mostWaiting {
-		return nil, &lua.Fault{Code: "ENOMEM", Message: fmt.Sprintf("%d calls wait already, each on a thread of its own", mostWaiting)}
+	if ws.waiting >= ws.most {
+		return nil, &lua.Fault{Code: "ENOMEM", Message: fmt.Sprintf("%d calls wait already, each on a thread of its own", ws.most)}
 	}
 	if n := len(ws.idle); n > 0 {
 		w := ws.idle[n-1]
