@@ -157,7 +157,7 @@ func baseCollect(L *glua.LState) int {
 	case "collect", "step":
 		env := envOf(L)
 		env.flow.block(runtime.GC)
-		env.w.sweepObjects()
+		env.w.objects.sweep()
 		L.Push(glua.LNumber(0))
 	case "count":
 		var m runtime.MemStats

@@ -3,10 +3,8 @@ package lua
 import (
 	"fmt"
 	"reflect"
-	"runtime"
 	"sort"
 	"strings"
-	"weak"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -88,43 +86,15 @@ func infoOf(ud *glua.LUserData) *typeInfo {
 // object is the userdata of a Go pointer.
 func (w *World) object(t *typeInfo, x any) glua.LValue {
 	if t.identity() {
-		if wp, ok := w.objects[x]; ok {
-			if ud := wp.Value(); ud != nil {
-				return ud
-			}
+		if ud := w.objects.find(x); ud != nil {
+			return ud
 		}
 	}
-	mt := w.meta(t)
-	ud := &glua.LUserData{Value: x, Metatable: mt}
+	ud := &glua.LUserData{Value: x, Metatable: w.meta(t)}
 	if t.identity() {
-		if len(w.objects) >= w.sweepAt {
-			w.sweepObjects()
-			w.sweepAt = 2*len(w.objects) + 64
-		}
-		w.objects[x] = weak.Make(ud)
-		runtime.AddCleanup(ud, w.forgetObject, x)
+		w.objects.add(x, ud)
 	}
 	return ud
-}
-
-// forgetObject notes, off the baton, that an object's userdata is gone; sweepObjects drops it from the table.
-func (w *World) forgetObject(x any) {
-	w.gone.Lock()
-	w.goneObjects = append(w.goneObjects, x)
-	w.gone.Unlock()
-}
-
-// sweepObjects drops what forgetObject noted. The baton is held.
-func (w *World) sweepObjects() {
-	w.gone.Lock()
-	list := w.goneObjects
-	w.goneObjects = nil
-	w.gone.Unlock()
-	for _, x := range list {
-		if wp, ok := w.objects[x]; ok && wp.Value() == nil {
-			delete(w.objects, x)
-		}
-	}
 }
 
 func (t *typeInfo) index(L *glua.LState) int {

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"sync"
 	"time"
-	"weak"
 
 	"github.com/nsh-lab/nsh/lua/show"
 	glua "github.com/yuin/gopher-lua"
@@ -44,13 +43,9 @@ type World struct {
 	types   map[reflect.Type]*typeInfo
 	bounds  map[*glua.LFunction]*bound
 	consts  map[*glua.LTable]map[string]string // what the constants of a module are about
-	objects map[any]weak.Pointer[glua.LUserData]
-	sweepAt int // how many objects there are when it is time to sweep
+	objects objectTable
 	fiberID int
 	loader  loader
-
-	gone        sync.Mutex
-	goneObjects []any
 
 	mu         sync.Mutex // guards the rest
 	states     map[reflect.Type]any
@@ -71,7 +66,7 @@ var started = time.Now()
 func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
-		consts: map[*glua.LTable]map[string]string{}, objects: map[any]weak.Pointer[glua.LUserData]{}, states: map[reflect.Type]any{},
+		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
 	if w.cfg.Stdout == nil {
@@ -164,7 +159,7 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 		return nil, w.whyEnded(context.Cause(ctx))
 	}
 	defer w.baton.pass()
-	w.sweepObjects()
+	w.objects.sweep()
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {
