@@ -2,6 +2,7 @@ package sys
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"syscall"
 
@@ -107,16 +108,16 @@ func (d *descriptor) leave() bool {
 // close is close(2). A second one is EBADF, as in C, where it may hit somebody else's file instead.
 func (d *descriptor) close(ctx context.Context) error {
 	if !d.leave() {
-		return fault("close", "", syscall.EBADF)
+		return d.fault("close", "", syscall.EBADF)
 	}
 	d.held.Release()
 	if !d.lingers() {
-		return fault("close", "", raw.Close(d.num))
+		return d.fault("close", "", raw.Close(d.num))
 	}
 	// With SO_LINGER and a time close waits until the peer has everything. A call that is cancelled meanwhile leaves it
 	// to that.
 	closed := make(chan error, 1)
-	lua.Go("sys", func(err error) { closed <- err }, func() { closed <- fault("close", "", raw.CloseSlowly(d.num)) })
+	lua.Go("sys", func(err error) { closed <- err }, func() { closed <- d.fault("close", "", raw.CloseSlowly(d.num)) })
 	select {
 	case err := <-closed:
 		return err
@@ -140,4 +141,12 @@ func (d *descriptor) release() {
 func (d *descriptor) lingers() bool {
 	l, err := unix.GetsockoptLinger(d.num, unix.SOL_SOCKET, unix.SO_LINGER)
 	return err == nil && l.Onoff != 0 && l.Linger > 0
+}
+
+// fault is what the world said to a call on the descriptor; with no address it is against its number.
+func (d *descriptor) fault(op, addr string, err error) error {
+	if addr == "" {
+		addr = fmt.Sprintf("fd %d", d.num)
+	}
+	return fault(op, addr, err)
 }

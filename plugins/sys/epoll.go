@@ -67,7 +67,7 @@ func (e *Epoll) control(op string, code int, fd, events lua.Value) error {
 		return err
 	}
 	if x == waitable(e) {
-		return fault(op, "", syscall.EINVAL) // what epoll_ctl says of an epoll in itself
+		return e.fault(op, "", syscall.EINVAL) // what epoll_ctl says of an epoll in itself
 	}
 	if err := e.acquire(); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (e *Epoll) control(op string, code int, fd, events lua.Value) error {
 		ticket = e.last
 	}
 	if errno := raw.EpollCtl(e.num, code, x.Fileno(), ticket, bits); errno != 0 {
-		return fault(op, "", errno)
+		return e.fault(op, "", errno)
 	}
 	switch code {
 	case unix.EPOLL_CTL_ADD:
@@ -129,7 +129,7 @@ func (e *Epoll) wait(ctx context.Context, timeout *time.Duration) ([]Ready, erro
 		return len(out) > 0, errnoErr(errno)
 	})
 	if err != nil {
-		return nil, fault("wait", "", err)
+		return nil, e.fault("wait", "", err)
 	}
 	return out, nil
 }

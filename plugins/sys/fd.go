@@ -47,7 +47,7 @@ func (f *Fd) dup(env *lua.Env) (*Fd, error) {
 	defer f.done()
 	num, err := unix.FcntlInt(uintptr(f.num), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return nil, fault("dup", "", err)
+		return nil, f.fault("dup", "", err)
 	}
 	d := newFd(env, num, f.kind)
 	d.family, d.stream, d.nonblock, d.place = f.family, f.stream, f.nonblock, f.place
@@ -57,7 +57,7 @@ func (f *Fd) dup(env *lua.Env) (*Fd, error) {
 func (f *Fd) close(ctx context.Context) error {
 	if f.kind == stdinKind && f.held == nil { // nsh's own number 0 stays: only the script's object goes
 		if !f.leave() {
-			return fault("close", "", syscall.EBADF)
+			return f.fault("close", "", syscall.EBADF)
 		}
 		return nil
 	}
@@ -87,7 +87,7 @@ func (f *Fd) socket(op string) error {
 	}
 	if f.kind == stdinKind { // it may be one, but of whoever started nsh
 		f.done()
-		return fault(op, "", syscall.ENOTSOCK)
+		return f.fault(op, "", syscall.ENOTSOCK)
 	}
 	return nil
 }

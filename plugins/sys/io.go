@@ -113,7 +113,7 @@ func (f *Fd) receive(ctx context.Context, op string, n, flags int) (data string,
 		return errnoOf(e)
 	})
 	if err != nil {
-		return "", nil, nil, fault(op, "", err)
+		return "", nil, nil, f.fault(op, "", err)
 	}
 	return string(buf[:min(got, len(buf))]), from, oob[:controls], nil
 }
@@ -175,7 +175,7 @@ func (f *Fd) transmit(ctx context.Context, op, addr string, data []byte, to unix
 		n, err := unix.SendmsgN(f.num, rest, nil, to, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		return n, errnoOf(err)
 	})
-	return sent, fault(op, addr, err)
+	return sent, f.fault(op, addr, err)
 }
 
 // all gives the kernel data until it has taken everything, where the script wants to wait for that.
@@ -221,7 +221,7 @@ func (f *Fd) read(ctx context.Context, n int) (string, error) {
 		got, e = syscall.Read(f.num, buf)
 		return errnoOf(e)
 	})
-	return string(buf[:max(got, 0)]), fault("read", "", err)
+	return string(buf[:max(got, 0)]), f.fault("read", "", err)
 }
 
 // write is write(2).
@@ -231,7 +231,7 @@ func (f *Fd) write(ctx context.Context, data []byte) (int, error) {
 	}
 	defer f.done()
 	if f.kind == stdinKind {
-		return 0, fault("write", "", syscall.EBADF) // what write(2) says of a descriptor not open for writing
+		return 0, f.fault("write", "", syscall.EBADF) // what write(2) says of a descriptor not open for writing
 	}
 	n, err := f.all(ctx, data, 0, func(rest []byte) (int, syscall.Errno) {
 		if f.kind == socketKind {
@@ -239,5 +239,5 @@ func (f *Fd) write(ctx context.Context, data []byte) (int, error) {
 		}
 		return raw.Write(f.num, rest)
 	})
-	return n, fault("write", "", err)
+	return n, f.fault("write", "", err)
 }

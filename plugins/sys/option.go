@@ -105,7 +105,7 @@ func (f *Fd) getsockopt(level, name int32) (any, error) {
 	}
 	defer f.done()
 	v, err := o.get(f.num)
-	return v, fault("getsockopt "+o.name, "", err)
+	return v, f.fault("getsockopt "+o.name, "", err)
 }
 
 func (o option) get(fd int) (any, error) {
@@ -149,7 +149,7 @@ func (f *Fd) setsockopt(level, name int32, value lua.Value) error {
 	}
 	defer f.done()
 	err = o.set(f.num, value)
-	return fault("setsockopt "+o.name, "", err)
+	return f.fault("setsockopt "+o.name, "", err)
 }
 
 func (o option) set(fd int, value lua.Value) error {

@@ -19,9 +19,6 @@ type selection struct {
 // objects are a list as a result: one value, a table.
 type objects []lua.Value
 
-// slice is how long select waits at a time where the wake-up has no bit in its sets: then nobody can wake it.
-const slice = 20 * time.Millisecond
-
 // selectCall is select(2) itself: bits in three sets, descriptors below FD_SETSIZE, the sets changed in place.
 func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration) (_, _, _ objects, err error) {
 	lists := [3]selection{{name: "r", list: r}, {name: "w", list: w}, {name: "x", list: x}}
@@ -36,7 +33,8 @@ func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration
 	var got [3]raw.FdSet
 	_, err = waiting.run(func(wakeup int, left time.Duration) (bool, error) {
 		got = wanted
-		if wakeup < raw.FdSetSize {
+		hasBit := wakeup >= 0 && wakeup < raw.FdSetSize
+		if hasBit {
 			got[0].Set(wakeup)
 		} else if left < 0 || left > slice {
 			left = slice
@@ -46,7 +44,7 @@ func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration
 		if errno != 0 {
 			return false, errno
 		}
-		if n > 0 && wakeup < raw.FdSetSize && got[0].IsSet(wakeup) {
+		if n > 0 && hasBit && got[0].IsSet(wakeup) {
 			n--
 		}
 		return n > 0, nil

@@ -105,7 +105,7 @@ func (f *Fd) listen(n int32) error {
 	if err == nil {
 		err = unix.Listen(f.num, int(n))
 	}
-	return fault("listen", "", err)
+	return f.fault("listen", "", err)
 }
 
 // confine binds a socket that the kernel would bind to all addresses, where the place does not allow those, to loopback.
@@ -132,7 +132,7 @@ func (f *Fd) accept(ctx context.Context) (*Fd, string, error) {
 		return errno
 	})
 	if err != nil {
-		return nil, "", fault("accept", "", err)
+		return nil, "", f.fault("accept", "", err)
 	}
 	c := newFd(lua.EnvOf(ctx), num, socketKind)
 	c.family, c.stream, c.place = f.family, f.stream, f.place
@@ -187,7 +187,7 @@ func (f *Fd) name(op string, ask func(int) (unix.Sockaddr, error)) (string, erro
 	}
 	defer f.done()
 	sa, err := ask(f.num)
-	return addrText(sa), fault(op, "", err)
+	return addrText(sa), f.fault(op, "", err)
 }
 
 func (f *Fd) shutdown(how int32) error {
@@ -195,5 +195,5 @@ func (f *Fd) shutdown(how int32) error {
 		return err
 	}
 	defer f.done()
-	return fault("shutdown", "", raw.Shutdown(f.num, int(how)))
+	return f.fault("shutdown", "", raw.Shutdown(f.num, int(how)))
 }

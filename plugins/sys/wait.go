@@ -16,7 +16,8 @@ import (
 )
 
 // A wake is an eventfd that a waiting call has in its set beside what it waits for: a signal would not end the call
-// (Go has the kernel restart those), writing to the eventfd does.
+// (Go has the kernel restart those), writing to the eventfd does. Where there is no descriptor left for one, fd is -1,
+// which poll passes over, and the call waits a slice at a time.
 type wake struct {
 	mu     sync.Mutex
 	fd     int
@@ -24,10 +25,13 @@ type wake struct {
 	closed bool
 }
 
+// slice is how long a call waits at a time that nobody can wake.
+const slice = 20 * time.Millisecond
+
 func (w *wake) notify() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed && !w.noted {
+	if !w.closed && !w.noted && w.fd >= 0 {
 		w.noted = true
 		raw.Notify(w.fd)
 	}
@@ -46,10 +50,10 @@ func (w *wake) quiet() {
 func (w *wake) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed {
-		w.closed = true
+	if !w.closed && w.fd >= 0 {
 		raw.Close(w.fd)
 	}
+	w.closed = true
 }
 
 // mostWaiting bounds the calls of a world that wait at once. Each one has a thread, and Go ends the program, past any
@@ -97,19 +101,19 @@ func (ws *wakes) get() (*wake, error) {
 		ws.waiting++
 		return w, nil
 	}
-	fd, errno := raw.Eventfd()
-	if errno != 0 {
-		return nil, errno
-	}
+	fd, _ := raw.Eventfd() // or -1
 	ws.waiting++
 	return &wake{fd: fd}, nil
 }
+
+// mostIdle is how many eventfds stay for the calls to come.
+const mostIdle = 8
 
 func (ws *wakes) put(w *wake) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.waiting--
-	if ws.closed {
+	if ws.closed || w.fd < 0 || len(ws.idle) >= mostIdle {
 		w.close()
 		return
 	}
@@ -154,6 +158,9 @@ func (w *waiter) run(look func(wakeup int, left time.Duration) (found bool, err 
 			return false, err
 		}
 		left := w.left()
+		if wk.fd < 0 && (left < 0 || left > slice) {
+			left = slice
+		}
 		found, err := look(wk.fd, left)
 		switch {
 		case err == syscall.EINTR:

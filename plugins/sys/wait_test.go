@@ -189,3 +189,37 @@ end
 for n = 1, 12 do assert(fibers[n]:join(15)) end
 assert(ops > 50, ops)`)
 }
+
+// TestNoDescriptors: with none left for a wake-up, calls wait all the same, and can be cancelled. What accept says is
+// accept's own EMFILE.
+func TestNoDescriptors(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	few := limit
+	few.Cur = min(200, limit.Cur)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	holds(t, `
+local s, addr = listener(20) local c = socket() local r, w = sys.pipe() local ep = sys.epoll() ep:register(s, "IN")
+local kept = {}
+while true do
+  local d, err = r:dup()
+  if not d then equal(err.code, "EMFILE") break end
+  kept[#kept + 1] = d
+end
+assert(c:connect(addr))
+equal(ep:wait(5)[1].fd, s) fails("EMFILE", s:accept())
+local waits = {}
+for i, call in ipairs{function() return r:read(1) end, function() return sys.select({r}, {}, {}) end, function() return sys.poll({{r, "IN"}}) end} do
+  waits[i] = fiber.spawn(call)
+end
+takes(0.1, function() equal(#sys.select({r}, {}, {}, 0.1), 0) end)
+waits[1]:cancel() waits[2]:cancel()
+equal(select(2, waits[1]:join(5)).code, "ECANCELED") equal(select(2, waits[2]:join(5)).code, "ECANCELED")
+w:write("x") equal(select(2, waits[3]:join(5))[1].fd, r)
+kept[1]:close() kept[2]:close() assert(s:accept())`)
+}
