@@ -447,6 +447,7 @@ local _Output = {}
 
 ---Builds small networks of hosts, routers, switches and links, on the real kernel, without root.
 ---@class lablib
+---@field here Host The script's own private network, as a Host: that of a FILE, or of a prompt started with --private.
 lab = {}
 
 ---@class lab_new_options
@@ -927,3 +928,285 @@ function sock.delta(f, options) end
 ---@param options? sock_limits_options
 ---@return Limits?, Error?
 function sock.limits(options) end
+
+---A descriptor: a socket, an end of a pipe, the standard input. Calls that wait, wait for their fiber only. After setnonblock(true) none does: what would wait is nil, EAGAIN (of connect: EINPROGRESS).
+---@class Fd
+local _Fd = {}
+
+---Gives the socket an address, "host:port"; ":port" is loopback, "0.0.0.0:port" all of the machine's, port 0 a free one.
+---@param addr string
+---@return boolean?, Error?
+function _Fd:bind(addr) end
+
+---Makes it a listener. Its queue holds n + 1 connections that are established and not accepted.
+---@param n number
+---@return boolean?, Error?
+function _Fd:listen(n) end
+
+---Takes the first connection from the queue, and says where it comes from.
+---@return Fd?, Error?
+function _Fd:accept() end
+
+---Connects. A nonblocking socket answers nil, EINPROGRESS; it becomes writable, and SO_ERROR says how it went.
+---@param addr string
+---@return boolean?, Error?
+function _Fd:connect(addr) end
+
+---Sends, and returns how many bytes the kernel took: all of them, unless the socket is nonblocking or fails in the middle.
+---@param data string
+---@param flags? number
+---@return bytes?, Error?
+function _Fd:send(data, flags) end
+
+---Receives at most n bytes of what is there, at least one; "" at the end of the stream.
+---@param n number
+---@param flags? number
+---@return data?, Error?
+function _Fd:recv(n, flags) end
+
+---Sends a datagram to an address.
+---@param data string
+---@param addr string
+---@param flags? number
+---@return bytes?, Error?
+function _Fd:sendto(data, addr, flags) end
+
+---Receives a datagram, or its first n bytes, who sent it, and what came beside it: ttl after setsockopt(IPPROTO_IP, IP_RECVTTL, 1); with MSG_ERRQUEUE error and offender.
+---@param n number
+---@param flags? number
+---@return data?, Error?
+function _Fd:recvfrom(n, flags) end
+
+---Sets an option: a whole number or a boolean, seconds for SO_RCVTIMEO and SO_SNDTIMEO, seconds or -1 for SO_LINGER, a string for TCP_CONGESTION.
+---@param level number
+---@param name number
+---@param value any
+---@return boolean?, Error?
+function _Fd:setsockopt(level, name, value) end
+
+---Reads an option, in the form in which setsockopt takes it. SO_ERROR is 0 or the errno's name.
+---@param level number
+---@param name number
+---@return any?, Error?
+function _Fd:getsockopt(level, name) end
+
+---This end's address, "host:port".
+---@return addr?, Error?
+function _Fd:getsockname() end
+
+---The other end's address, "host:port".
+---@return addr?, Error?
+function _Fd:getpeername() end
+
+---Ends one direction, SHUT_RD or SHUT_WR, or both, SHUT_RDWR, for everybody who has the socket.
+---@param how number
+---@return boolean?, Error?
+function _Fd:shutdown(how) end
+
+---Reads at most n bytes of what is there, at least one; "" at the end of the file.
+---@param n number
+---@return data?, Error?
+function _Fd:read(n) end
+
+---Writes, and returns how many bytes the kernel took: all of them, unless the descriptor is nonblocking.
+---@param data string
+---@return bytes?, Error?
+function _Fd:write(data) end
+
+---Sets or clears O_NONBLOCK, for all dups of the descriptor at once. An accepted connection does not inherit it.
+---@param on boolean
+---@return boolean?, Error?
+function _Fd:setnonblock(on) end
+
+---Another descriptor of the same open file, which stays open until both are closed.
+---@return Fd?, Error?
+function _Fd:dup() end
+
+---Closes the descriptor. Calls of other fibers that wait for it return nil, EBADF. Closing twice is EBADF; any other call on a closed one raises.
+---@return boolean?, Error?
+function _Fd:close() end
+
+---The number.
+---@return number
+function _Fd:fileno() end
+
+---An epoll descriptor, and what is registered with it. Events are names, as in "IN|ET", or numbers, as in sys.EPOLLIN + sys.EPOLLET.
+---@class Epoll
+local _Epoll = {}
+
+---Waits for events of a descriptor from now on: EPOLL_CTL_ADD. Twice is EEXIST.
+---@param fd any
+---@param events any
+---@return boolean?, Error?
+function _Epoll:register(fd, events) end
+
+---Changes the events that are waited for: EPOLL_CTL_MOD.
+---@param fd any
+---@param events any
+---@return boolean?, Error?
+function _Epoll:modify(fd, events) end
+
+---Waits for it no more: EPOLL_CTL_DEL. Closing a descriptor does the same, unless a dup of it is open.
+---@param fd any
+---@return boolean?, Error?
+function _Epoll:unregister(fd) end
+
+---Waits until something has happened and returns it; an empty list when the time is over. Without a timeout it waits as long as it takes.
+---@param timeout? number
+---@return Ready[]?, Error?
+function _Epoll:wait(timeout) end
+
+---Closes the descriptor; what was registered stays open.
+---@return boolean?, Error?
+function _Epoll:close() end
+
+---The number.
+---@return number
+function _Epoll:fileno() end
+
+---What has happened to a descriptor: {fd, events}, by name or by place, as in local fd, events = unpack(row). Events are a number, to be tested with sys.has.
+---@class Ready
+---@field fd any the very object that was given
+---@field events number a number; sys.has(events, "IN") tests it
+local _Ready = {}
+
+---The system calls of network programs, with C's names and meanings.
+---@class syslib
+---@field AF_INET number The family of IPv4.
+---@field AF_INET6 number The family of IPv6.
+---@field SOCK_STREAM number A stream of bytes: TCP.
+---@field SOCK_DGRAM number Datagrams: UDP.
+---@field SOCK_NONBLOCK number Added to the type: setnonblock(true) from the beginning.
+---@field SOCK_CLOEXEC number Added to the type: not for programs that are started; nsh always sets it.
+---@field IPPROTO_ICMP number With SOCK_DGRAM: echo requests, where net.ipv4.ping_group_range allows them.
+---@field IPPROTO_UDP number The protocol UDP.
+---@field SOL_SOCKET number The level of the options that all sockets have.
+---@field IPPROTO_IP number The level of IPv4's options.
+---@field IPPROTO_IPV6 number The level of IPv6's options.
+---@field IPPROTO_TCP number The level of TCP's options, and the protocol.
+---@field IP_PMTUDISC_DONT number IP_MTU_DISCOVER: packets may be fragmented.
+---@field IP_PMTUDISC_WANT number IP_MTU_DISCOVER: packets are fragmented where the path is known to need it.
+---@field IP_PMTUDISC_DO number IP_MTU_DISCOVER: never; what is too big is EMSGSIZE.
+---@field SOMAXCONN number The longest listen queue, as compiled in; net.core.somaxconn is what holds.
+---@field SHUT_RD number shutdown: nothing more is received.
+---@field SHUT_WR number shutdown: nothing more is sent; TCP sends its FIN.
+---@field SHUT_RDWR number shutdown: both.
+---@field MSG_PEEK number Receive without taking.
+---@field MSG_WAITALL number Receive all n bytes, unless the stream ends before.
+---@field MSG_DONTWAIT number Do not wait: nil and EAGAIN instead, for this call.
+---@field MSG_OOB number Urgent data.
+---@field MSG_TRUNC number On a stream: throw away what is received.
+---@field MSG_ERRQUEUE number Receive from the error queue: see IP_RECVERR.
+---@field MSG_MORE number Send later, together with what follows.
+---@field MSG_NOSIGNAL number No SIGPIPE when the peer is gone; nsh never gets one.
+---@field FD_SETSIZE number The number of descriptors that select has room for.
+---@field stdin Fd The standard input, as a descriptor: for select, poll, epoll and read.
+---@field SO_ACCEPTCONN number Option of SOL_SOCKET: 1 for a listening socket. Read only.
+---@field SO_BROADCAST number Option of SOL_SOCKET: datagrams may be sent to a broadcast address.
+---@field SO_DOMAIN number Option of SOL_SOCKET: the family, AF_INET or AF_INET6. Read only.
+---@field SO_ERROR number Option of SOL_SOCKET: the error that is pending, by the errno's name, or 0; reading it clears it. Read only.
+---@field SO_INCOMING_CPU number Option of SOL_SOCKET: the processor that the last packet came in on.
+---@field SO_KEEPALIVE number Option of SOL_SOCKET: probes are sent when a connection is idle.
+---@field SO_LINGER number Option of SOL_SOCKET: seconds that close waits for what is unsent; with 0 it sends a reset; -1 is off.
+---@field SO_OOBINLINE number Option of SOL_SOCKET: urgent data comes in its place in the stream.
+---@field SO_PRIORITY number Option of SOL_SOCKET: the priority of what is sent, from 0 to 6.
+---@field SO_PROTOCOL number Option of SOL_SOCKET: the protocol, such as IPPROTO_TCP. Read only.
+---@field SO_RCVBUF number Option of SOL_SOCKET: bytes of the receive buffer; the kernel doubles what is set, for its own needs.
+---@field SO_RCVLOWAT number Option of SOL_SOCKET: bytes that must be there before the socket is readable.
+---@field SO_RCVTIMEO number Option of SOL_SOCKET: seconds after which a waiting receive or accept is nil and EAGAIN; 0 is never.
+---@field SO_REUSEADDR number Option of SOL_SOCKET: bind may take a port of which connections are in TIME_WAIT, if those had it set too. Set it before bind.
+---@field SO_REUSEPORT number Option of SOL_SOCKET: several sockets share a port; all of them set it before bind.
+---@field SO_SNDBUF number Option of SOL_SOCKET: bytes of the send buffer; the kernel doubles what is set.
+---@field SO_SNDTIMEO number Option of SOL_SOCKET: seconds after which a waiting send or connect gives up; 0 is never.
+---@field SO_TYPE number Option of SOL_SOCKET: the type, SOCK_STREAM or SOCK_DGRAM. Read only.
+---@field IP_BIND_ADDRESS_NO_PORT number Option of IPPROTO_IP: bind leaves the choice of the port to connect.
+---@field IP_FREEBIND number Option of IPPROTO_IP: bind takes an address that no interface has yet.
+---@field IP_MTU number Option of IPPROTO_IP: bytes that fit on the path of a connected socket. Read only.
+---@field IP_MTU_DISCOVER number Option of IPPROTO_IP: whether packets may be fragmented: IP_PMTUDISC_DO, _DONT, _WANT.
+---@field IP_RECVERR number Option of IPPROTO_IP: what ICMP says is kept for recvfrom with MSG_ERRQUEUE.
+---@field IP_RECVTTL number Option of IPPROTO_IP: recvfrom gives the TTL with which a datagram came.
+---@field IP_TOS number Option of IPPROTO_IP: the type-of-service byte of what is sent.
+---@field IP_TTL number Option of IPPROTO_IP: how many routers a packet may pass, from 1 to 255.
+---@field IPV6_RECVERR number Option of IPPROTO_IPV6: IP_RECVERR of IPv6.
+---@field IPV6_RECVHOPLIMIT number Option of IPPROTO_IPV6: IP_RECVTTL of IPv6.
+---@field IPV6_UNICAST_HOPS number Option of IPPROTO_IPV6: IP_TTL of IPv6.
+---@field IPV6_V6ONLY number Option of IPPROTO_IPV6: the socket takes no IPv4. Set it before bind.
+---@field TCP_CONGESTION number Option of IPPROTO_TCP: the congestion control, such as "cubic" or "reno".
+---@field TCP_CORK number Option of IPPROTO_TCP: only full segments are sent, until it is taken off or 0.2 s have passed.
+---@field TCP_DEFER_ACCEPT number Option of IPPROTO_TCP: A listener wakes up only when there is data; seconds to wait for it.
+---@field TCP_KEEPCNT number Option of IPPROTO_TCP: keepalive probes without an answer before the connection is given up.
+---@field TCP_KEEPIDLE number Option of IPPROTO_TCP: seconds of silence before the first keepalive probe.
+---@field TCP_KEEPINTVL number Option of IPPROTO_TCP: seconds between keepalive probes.
+---@field TCP_LINGER2 number Option of IPPROTO_TCP: seconds in FIN_WAIT2 after close.
+---@field TCP_MAXSEG number Option of IPPROTO_TCP: bytes of data in a segment.
+---@field TCP_NODELAY number Option of IPPROTO_TCP: small segments are sent at once: no waiting for acknowledgements (Nagle).
+---@field TCP_NOTSENT_LOWAT number Option of IPPROTO_TCP: the socket is writable while fewer bytes than this are unsent.
+---@field TCP_QUICKACK number Option of IPPROTO_TCP: acknowledgements are sent at once, for a while.
+---@field TCP_SYNCNT number Option of IPPROTO_TCP: how often connect repeats its SYN.
+---@field TCP_USER_TIMEOUT number Option of IPPROTO_TCP: milliseconds that sent data may stay unacknowledged.
+---@field TCP_WINDOW_CLAMP number Option of IPPROTO_TCP: bytes that the offered window is held to.
+---@field EPOLLIN number epoll: there is something to read, or the end of the stream.
+---@field EPOLLPRI number epoll: there is urgent data.
+---@field EPOLLOUT number epoll: there is room to write.
+---@field EPOLLRDHUP number epoll: the peer sends nothing more; comes only if asked for.
+---@field EPOLLERR number epoll: an error is pending; always asked for.
+---@field EPOLLHUP number epoll: both directions have ended; always asked for.
+---@field EPOLLET number epoll: tell once for each change (an edge), not as long as it holds (the level).
+---@field EPOLLONESHOT number epoll: tell once, then not before the next modify.
+---@field EPOLLEXCLUSIVE number epoll: wake one of those who wait for the same descriptor, not all.
+---@field POLLIN number poll: there is something to read, or the end of the stream.
+---@field POLLPRI number poll: there is urgent data.
+---@field POLLOUT number poll: there is room to write.
+---@field POLLRDHUP number poll: the peer sends nothing more; comes only if asked for.
+---@field POLLERR number poll: an error is pending; always asked for.
+---@field POLLHUP number poll: both directions have ended; always asked for.
+---@field POLLNVAL number poll: the descriptor is not open.
+sys = {}
+
+---@class sys_socket_options
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Makes a socket: AF_INET or AF_INET6, SOCK_STREAM or SOCK_DGRAM. The options may come in the place of proto.
+---@param family number
+---@param type number
+---@param proto? any
+---@param options? sys_socket_options
+---@return Fd?, Error?
+function sys.socket(family, type, proto, options) end
+
+---Makes a pipe: the end to read from and the end to write to.
+---@return Fd?, Error?
+function sys.pipe() end
+
+---Waits until one of r can be read, one of w written, or one of x has urgent data, and returns those, the very objects given; empty lists when the time is over. It is select(2): a descriptor from 1024 on (FD_SETSIZE) is refused, as EINVAL. Without a timeout it waits as long as it takes; 0 only looks.
+---@param r? any[]
+---@param w? any[]
+---@param x? any[]
+---@param timeout? number
+---@return Fd[]?, Error?
+function sys.select(r, w, x, timeout) end
+
+---Waits for any of {{fd, events}, …}, events as in "IN|OUT" or as a number, and returns those rows for which something has happened, with what; an empty list when the time is over. Without a timeout it waits as long as it takes.
+---@param fds table[]
+---@param timeout? number
+---@return Ready[]?, Error?
+function sys.poll(fds, timeout) end
+
+---Makes an epoll descriptor.
+---@return Epoll?, Error?
+function sys.epoll() end
+
+---Whether events contain all of those wanted: what events & EPOLLIN says in C. Both are numbers, or names as in "IN|RDHUP".
+---@param events any
+---@param wanted any
+---@return boolean?, Error?
+function sys.has(events, wanted) end
+
+---The number of processors that nsh may run on: sched_getaffinity(2).
+---@return number
+function sys.cpus() end
+
+---What a process, nsh itself by default, has in memory, in bytes, from /proc/PID/smaps_rollup: rss, all that is resident; shared, of that, what another process has mapped, too; private, what none has; pss, where a shared page counts in parts.
+---@param pid? number
+---@return any?, Error?
+function sys.memory(pid) end

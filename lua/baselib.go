@@ -165,7 +165,7 @@ func baseCollect(L *glua.LState) int {
 			}
 		})
 		stopIfDone(L)
-		env.w.sweepObjects()
+		env.w.objects.sweep()
 		L.Push(glua.LNumber(0))
 	case "count":
 		var m runtime.MemStats

@@ -61,11 +61,12 @@ func Compile(name, source string) (*Chunk, error) {
 	if line := tooDeep(text); line > 0 {
 		return nil, &SyntaxError{Name: name, Line: line, Message: fmt.Sprintf("nested more than %d deep", maxDepth)}
 	}
-	ast, err := parse.Parse(strings.NewReader(text), name)
+	tree, err := parse.Parse(strings.NewReader(text), name)
 	if err != nil {
 		return nil, syntaxError(name, text, err)
 	}
-	proto, err := glua.Compile(ast, name)
+	mendAssignments(tree)
+	proto, err := glua.Compile(tree, name)
 	if err != nil {
 		return nil, compileError(name, err)
 	}

@@ -14,7 +14,7 @@ import (
 // itself alive, as everything that a goroutine's stack refers to does; it ends with its world.
 type thread struct {
 	co *coroutine
-	fn glua.LValue // until it starts; here and not in co, which the clean-up holds
+	fn glua.LValue // until it starts; here and not in co, which the clean-up holds from then on
 }
 
 func (t *thread) String() string        { return fmt.Sprintf("thread: %p", t) }
@@ -27,6 +27,7 @@ type coroutine struct {
 	flow   *flow // nil until it starts
 	env    *Env  // of the last resumer
 	handle weak.Pointer[thread]
+	unheld runtime.Cleanup // kills it when no script has the handle any more
 
 	in, out chan struct{} // hand-over to the coroutine, and back; one slot each
 	values  []glua.LValue // what is handed over
@@ -48,7 +49,6 @@ func (w *World) newCoroutine(fn glua.LValue) *thread {
 	c := &coroutine{w: w, in: make(chan struct{}, 1), out: make(chan struct{}, 1)}
 	t := &thread{co: c, fn: fn}
 	c.handle = weak.Make(t)
-	runtime.AddCleanup(t, (*coroutine).kill, c)
 	return t
 }
 
@@ -108,11 +108,13 @@ func (c *coroutine) start(t *thread, env *Env) {
 	c.flow.strand.Store(env.strand)
 	env.strand.at = c.flow
 	c.w.addCoroutine(c)
+	c.unheld = runtime.AddCleanup(t, (*coroutine).kill, c)
 	go c.run(c.flow, env, fn)
 }
 
 func (c *coroutine) run(f *flow, env *Env, fn glua.LValue) {
 	defer c.w.removeCoroutine(c)
+	defer c.unheld.Stop() // it would hold the world, and all that scripts in it hold
 	args := c.values
 	c.values = nil
 	rets, err := f.protect(env, fn, args)

@@ -10,15 +10,7 @@ type Module struct {
 	Funcs []Func
 	Types []Type
 
-	// Consts are plain values beside the functions: numbers, strings, booleans or pointers of a declared Type.
-	Consts []Const
-}
-
-// A Const is a named value of a module.
-type Const struct {
-	Name  string
-	Doc   string
-	Value any
+	Consts []Const // values beside the functions; a module that has some refuses names that it does not have
 }
 
 // A Func is a function that scripts can call, declared once: the argument check and its message, defaults, help, Tab,
@@ -114,5 +106,6 @@ type Field struct {
 //	To      string        `lua:"to,required" help:"address to connect to"`
 //
 // A field tagged `lua:",rest"` of type map[string]Value takes the keys that no other field has. Embedded structs are
-// groups of options that recur. A pointer field is nil when the option is absent. In results, a field tagged
+// groups of options that recur. A field with the tag `place:"1"` may also be given as the table's first item, and is
+// there in results as well. A pointer field is nil when the option is absent. In results, a field tagged
 // `lua:"name,omitempty"` is left out when zero, and one tagged `lua:",list"` becomes the table's array part.

@@ -16,6 +16,7 @@ type Entry struct {
 	Params    []ParamDoc
 	Options   []OptionDoc
 	Returns   string
+	Type      string // of a constant
 	Doc       string
 	Example   string
 	Entries   []*Entry // of a module or type

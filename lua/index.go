@@ -64,9 +64,8 @@ func (x *Index) addModule(m *Module, names map[reflect.Type]string) error {
 			return err
 		}
 	}
-	for _, c := range m.Consts {
-		e := &Entry{Path: prefix + c.Name, Name: c.Name, Kind: "constant", Doc: c.Doc, Returns: fmt.Sprint(c.Value)}
-		if err := x.add(mod, e); err != nil {
+	for i := range m.Consts {
+		if err := x.add(mod, m.Consts[i].entry(prefix, names)); err != nil {
 			return err
 		}
 	}

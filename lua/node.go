@@ -72,7 +72,7 @@ func (n *noder) table(tb *glua.LTable, depth int) show.Node {
 		out.Type = info.decl.Name
 	}
 	size := tb.Len()
-	for i := 1; i <= size; i++ {
+	for i := 1; i <= size && !(info != nil && info.byPlace); i++ { // what is there by place, is there by name, too
 		if depth > 0 && i > maxItems {
 			out.More = size - maxItems
 			break
@@ -214,6 +214,8 @@ func (w *World) namesOf(v glua.LValue) []Name {
 				n := Name{Name: string(name), Kind: typeName(val)}
 				if fn, ok := val.(*glua.LFunction); ok && w.bounds[fn] != nil {
 					n.Doc = Summary(w.bounds[fn].decl.Doc)
+				} else if doc := w.consts[x][string(name)]; doc != "" {
+					n.Doc = Summary(doc)
 				}
 				out = append(out, n)
 			}

@@ -3,10 +3,8 @@ package lua
 import (
 	"fmt"
 	"reflect"
-	"runtime"
 	"sort"
 	"strings"
-	"weak"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -20,6 +18,7 @@ type typeInfo struct {
 	methods map[string]glua.LValue
 	fields  map[string]*Field
 	names   []string
+	byPlace bool // a record whose fields are in its list part, too
 }
 
 // identity says whether the same Go pointer is always the same Lua object. Things that have methods have one; rows of
@@ -29,7 +28,11 @@ func (t *typeInfo) identity() bool { return len(t.decl.Methods) > 0 }
 // addType registers a declared Type. Its metatable is made at its first value.
 func (w *World) addType(mod string, t *Type) {
 	rt := reflect.TypeOf(t.Of)
-	w.types[rt] = &typeInfo{w: w, decl: t, rt: rt}
+	info := &typeInfo{w: w, decl: t, rt: rt}
+	if rt.Kind() == reflect.Struct && rt.NumField() > 0 {
+		info.byPlace = rt.Field(0).Tag.Get("place") != ""
+	}
+	w.types[rt] = info
 }
 
 // meta is the type's metatable.
@@ -86,43 +89,15 @@ func infoOf(ud *glua.LUserData) *typeInfo {
 // object is the userdata of a Go pointer.
 func (w *World) object(t *typeInfo, x any) glua.LValue {
 	if t.identity() {
-		if wp, ok := w.objects[x]; ok {
-			if ud := wp.Value(); ud != nil {
-				return ud
-			}
+		if ud := w.objects.find(x); ud != nil {
+			return ud
 		}
 	}
-	mt := w.meta(t)
-	ud := &glua.LUserData{Value: x, Metatable: mt}
+	ud := &glua.LUserData{Value: x, Metatable: w.meta(t)}
 	if t.identity() {
-		if len(w.objects) >= w.sweepAt {
-			w.sweepObjects()
-			w.sweepAt = 2*len(w.objects) + 64
-		}
-		w.objects[x] = weak.Make(ud)
-		runtime.AddCleanup(ud, w.forgetObject, x)
+		w.objects.add(x, ud)
 	}
 	return ud
-}
-
-// forgetObject notes, off the baton, that an object's userdata is gone; sweepObjects drops it from the table.
-func (w *World) forgetObject(x any) {
-	w.gone.Lock()
-	w.goneObjects = append(w.goneObjects, x)
-	w.gone.Unlock()
-}
-
-// sweepObjects drops what forgetObject noted. The baton is held.
-func (w *World) sweepObjects() {
-	w.gone.Lock()
-	list := w.goneObjects
-	w.goneObjects = nil
-	w.gone.Unlock()
-	for _, x := range list {
-		if wp, ok := w.objects[x]; ok && wp.Value() == nil {
-			delete(w.objects, x)
-		}
-	}
 }
 
 func (t *typeInfo) index(L *glua.LState) int {

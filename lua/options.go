@@ -53,7 +53,8 @@ type optionSet struct {
 	list  []*option
 	by    map[string]*option
 	names []string
-	rest  []int // the field that takes all other keys, or nil
+	place map[glua.LNumber]*option // those that may also be given by place
+	rest  []int                    // the field that takes all other keys, or nil
 }
 
 func compileOptions(t reflect.Type) (*optionSet, error) {
@@ -98,7 +99,25 @@ func (s *optionSet) add(t reflect.Type, at []int) error {
 		}
 		s.list = append(s.list, o)
 		s.by[name] = o
+		if err := s.addPlace(f.Tag.Get("place"), o); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (s *optionSet) addPlace(tag string, o *option) error {
+	if tag == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(tag)
+	if err != nil {
+		return fmt.Errorf("option %s: place %w", o.name, err)
+	}
+	if s.place == nil {
+		s.place = map[glua.LNumber]*option{}
+	}
+	s.place[glua.LNumber(n)] = o
 	return nil
 }
 
@@ -174,8 +193,11 @@ func (s *optionSet) read(env *Env, v glua.LValue, into reflect.Value) error {
 	for k, val := tb.Next(glua.LNil); k != glua.LNil; k, val = tb.Next(k) {
 		name, isText := k.(glua.LString)
 		o := s.by[string(name)]
+		if n, ok := k.(glua.LNumber); ok {
+			o = s.place[n]
+		}
 		switch {
-		case isText && o != nil:
+		case o != nil:
 			if err := o.read(env, val, into.FieldByIndex(o.index)); err != nil {
 				return deeper(o.name, err)
 			}
@@ -198,11 +220,21 @@ func (s *optionSet) read(env *Env, v glua.LValue, into reflect.Value) error {
 
 func (s *optionSet) missing(tb *glua.LTable) error {
 	for _, o := range s.list {
-		if o.required && (tb == nil || tb.RawGetString(o.name) == glua.LNil) {
+		if o.required && (tb == nil || tb.RawGetString(o.name) == glua.LNil && !s.given(tb, o)) {
 			return &argError{path: o.name, text: o.conv.name + " expected, got nothing"}
 		}
 	}
 	return nil
+}
+
+// given says whether an option is there by its place.
+func (s *optionSet) given(tb *glua.LTable, o *option) bool {
+	for n, other := range s.place {
+		if other == o {
+			return tb.RawGet(n) != glua.LNil
+		}
+	}
+	return false
 }
 
 func (o *option) read(env *Env, v glua.LValue, into reflect.Value) error {

@@ -21,8 +21,24 @@ func (x *Index) Markdown() string {
 		for _, e := range m.Entries {
 			e.markdown(&b)
 		}
+		m.constantTable(&b)
 	}
 	return b.String()
+}
+
+// constantTable lists a module's constants by name; their numbers are the kernel's, and not the same everywhere.
+func (e *Entry) constantTable(b *strings.Builder) {
+	head := false
+	for _, c := range e.Entries {
+		if c.Kind != "constant" {
+			continue
+		}
+		if !head {
+			b.WriteString("\n### Constants\n\n| constant | type | |\n|---|---|---|\n")
+			head = true
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", c.Path, c.Type, cell(c.Doc))
+	}
 }
 
 func title(m *Entry) string {
@@ -48,8 +64,7 @@ func (e *Entry) markdown(b *strings.Builder) {
 	case "method":
 		fmt.Fprintf(b, "\n#### %s\n\n", e.Signature)
 	case "constant":
-		fmt.Fprintf(b, "\n### %s\n\n%s\n", e.Path, e.Doc)
-		return
+		return // in the table
 	default:
 		fmt.Fprintf(b, "\n### %s\n\n", e.Signature)
 	}

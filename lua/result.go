@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -138,8 +139,13 @@ func (w *World) recordFields(tb *glua.LTable, v reflect.Value) {
 			}
 		case name == "" || name == "-" || flags == "omitempty" && v.Field(i).IsZero():
 		default:
-			if val := w.reflected(v.Field(i)); val != glua.LNil {
-				tb.RawSetString(name, val)
+			val := w.reflected(v.Field(i))
+			if val == glua.LNil {
+				continue
+			}
+			tb.RawSetString(name, val)
+			if n, err := strconv.Atoi(f.Tag.Get("place")); err == nil {
+				tb.RawSetInt(n, val)
 			}
 		}
 	}

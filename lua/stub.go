@@ -16,7 +16,13 @@ func (x *Index) Stub() string {
 			}
 		}
 		if m.Name != "" {
-			fmt.Fprintf(&b, "\n---%s\n---@class %slib\n%s = {}\n", firstLine(m.Doc), m.Name, m.Name)
+			fmt.Fprintf(&b, "\n---%s\n---@class %slib\n", firstLine(m.Doc), m.Name)
+			for _, e := range m.Entries {
+				if e.Kind == "constant" {
+					fmt.Fprintf(&b, "---@field %s %s %s\n", e.Name, catsType(e.Type), firstLine(e.Doc))
+				}
+			}
+			fmt.Fprintf(&b, "%s = {}\n", m.Name)
 		}
 		for _, e := range m.Entries {
 			if e.Kind == "function" && e.Name != "" {

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"sync"
 	"time"
-	"weak"
 
 	"github.com/nsh-lab/nsh/lua/show"
 	glua "github.com/yuin/gopher-lua"
@@ -44,16 +43,13 @@ type World struct {
 	idle     []*glua.LState
 	types    map[reflect.Type]*typeInfo
 	bounds   map[*glua.LFunction]*bound
-	objects  map[any]weak.Pointer[glua.LUserData]
-	sweepAt  int // how many objects there are when it is time to sweep
+	consts   map[*glua.LTable]map[string]string // what the constants of a module are about
+	objects  objectTable
 	fiberID  int
 	loader   loader
 	input    *File // where io.read reads
 	output   *File // where io.write writes
 	stdFiles map[string]*File
-
-	gone        sync.Mutex
-	goneObjects []any
 
 	mu         sync.Mutex // guards the rest
 	states     map[reflect.Type]any
@@ -74,7 +70,7 @@ var started = time.Now()
 func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
-		objects: map[any]weak.Pointer[glua.LUserData]{}, states: map[reflect.Type]any{},
+		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
 	if w.cfg.Stdout == nil {
@@ -137,13 +133,10 @@ func (w *World) addModule(m *Module) error {
 		}
 		if f.Name == "" { // the module itself can be called
 			fn := w.bind(m.Name, f, nil)
-			mt := w.seed.NewTable()
-			mt.RawSetString("__call", w.seed.NewFunction(func(L *glua.LState) int {
+			w.metaOf(m, tb).RawSetString("__call", w.seed.NewFunction(func(L *glua.LState) int {
 				L.Remove(1)
 				return fn.GFunction(L)
 			}))
-			mt.RawSetString("__metatable", glua.LString(m.Name))
-			tb.Metatable = mt
 			continue
 		}
 		if tb.RawGetString(f.Name) != glua.LNil && m.Name != "" {
@@ -151,10 +144,7 @@ func (w *World) addModule(m *Module) error {
 		}
 		tb.RawSetString(f.Name, w.bind(name, f, nil))
 	}
-	for _, c := range m.Consts {
-		tb.RawSetString(c.Name, w.toLua(c.Value))
-	}
-	return nil
+	return w.addConstants(m, tb)
 }
 
 // Exec runs a chunk: a prompt's line, a script. It returns when the chunk has returned; fibers and servers go on. The
@@ -174,7 +164,7 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 		return nil, w.whyEnded(context.Cause(ctx))
 	}
 	defer w.baton.pass()
-	w.sweepObjects()
+	w.objects.sweep()
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {

@@ -44,6 +44,11 @@ func SelectRaw(width int, read, write *FdSet, timeout time.Duration) (int, sysca
 
 // Select waits as long as it takes (ordinary); a negative time is for ever.
 func Select(width int, read, write *FdSet, timeout time.Duration) (int, syscall.Errno) {
+	return Select3(width, read, write, nil, timeout)
+}
+
+// Select3 is Select with the third set, of descriptors that something exceptional is to be known of: urgent data.
+func Select3(width int, read, write, except *FdSet, timeout time.Duration) (int, syscall.Errno) {
 	var ts syscall.Timespec
 	var limit unsafe.Pointer
 	if timeout >= 0 {
@@ -51,6 +56,6 @@ func Select(width int, read, write *FdSet, timeout time.Duration) (int, syscall.
 		limit = unsafe.Pointer(&ts)
 	}
 	n, _, errno := syscall.Syscall6(syscall.SYS_PSELECT6, uintptr(width), uintptr(unsafe.Pointer(read)),
-		uintptr(unsafe.Pointer(write)), 0, uintptr(limit), 0)
+		uintptr(unsafe.Pointer(write)), uintptr(unsafe.Pointer(except)), uintptr(limit), 0)
 	return count(n, errno), errno
 }

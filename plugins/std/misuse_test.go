@@ -21,6 +21,8 @@ var samples = map[string]string{
 	"Lab":       `(function() local l = assert(lab.new()) HOST = l:host("h") return l end)()`,
 	"Host":      `(assert(lab.new()):host("h"))`,
 	"Link":      `assert(lab.line("a", "b")).links[1]`,
+	"Fd":        `assert(sys.socket(sys.AF_INET, sys.SOCK_STREAM))`,
+	"Epoll":     `assert(sys.epoll())`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
 }
 

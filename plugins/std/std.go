@@ -15,6 +15,7 @@ import (
 	"github.com/nsh-lab/nsh/plugins/lab"
 	"github.com/nsh-lab/nsh/plugins/server"
 	"github.com/nsh-lab/nsh/plugins/sock"
+	"github.com/nsh-lab/nsh/plugins/sys"
 )
 
 // All is every plugin that ships, in the order in which help lists them.
@@ -26,6 +27,7 @@ func All() []plugins.Plugin {
 		sock.Plugin(),
 		dns.Plugin(),
 		lab.Plugin(),
+		sys.Plugin(),
 		check.Plugin(),
 	}
 }
