@@ -40,6 +40,9 @@ func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
 		c.mu.Unlock()
 		return 0, io.EOF
 	case syscall.EAGAIN:
+		c.mu.Lock()
+		c.state |= empty
+		c.mu.Unlock()
 		return 0, errno
 	}
 	c.failed(errno)

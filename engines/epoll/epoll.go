@@ -5,12 +5,9 @@ package epoll
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/nsh-lab/nsh/engines"
-	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // Model is the declaration.
@@ -35,47 +32,27 @@ func newEngine(o engines.Options) (engines.Engine, error) {
 
 type engine struct {
 	workers int
-	loops   []*loop
+	loops   []*engines.EventLoop
 }
 
 // Prepare makes the epoll descriptors and registers the listener with each.
 func (e *engine) Prepare(ln *engines.Listener) error {
 	for i := range e.workers {
-		l, err := newLoop(ln.ForWorker(i), e.workers > 1)
-		if err != nil {
-			e.close()
-			return err
+		p, err := newPoller(ln.ForWorker(i), e.workers > 1)
+		if err == nil {
+			var l *engines.EventLoop
+			if l, err = engines.NewEventLoop(ln.ForWorker(i), p, engines.LoopOptions{Name: "epoll_wait"}); err == nil {
+				e.loops = append(e.loops, l)
+				continue
+			}
 		}
-		e.loops = append(e.loops, l)
+		engines.CloseLoops(e.loops...)
+		return err
 	}
 	return nil
 }
 
-func (e *engine) close() {
-	for _, l := range e.loops {
-		l.close()
-	}
-}
-
-// Serve runs the loops. A loop that waits without the scheduler keeps a processor busy: each gets one more.
+// Serve runs the loops.
 func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
-	raw.MoreProcs(len(e.loops))
-	defer raw.MoreProcs(-len(e.loops))
-	defer e.close()
-	defer ln.Close()
-	stop := context.AfterFunc(ctx, func() {
-		for _, l := range e.loops {
-			l.wakeUp()
-		}
-	})
-	defer stop()
-	failed := make([]error, len(e.loops))
-	var running sync.WaitGroup
-	for i, l := range e.loops {
-		running.Add(1)
-		engines.Go("an event loop", func() error { return l.run(ctx, &app) },
-			func(err error) { failed[i] = err; running.Done() })
-	}
-	running.Wait()
-	return errors.Join(failed...)
+	return engines.ServeLoops(ctx, ln, app, e.loops...)
 }

@@ -14,3 +14,5 @@ func TestConformance(t *testing.T) {
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, epoll.Model()) }
+
+func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, epoll.Model()) }

@@ -14,3 +14,5 @@ func TestConformance(t *testing.T) {
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, selectmodel.Model()) }
+
+func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, selectmodel.Model()) }
