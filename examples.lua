@@ -48,7 +48,7 @@ section("a slow handler, and who waits for whom", function()
     s:stop()
     return fiber.now() - t
   end
-  for _, model in ipairs{"iterative", "select", "epoll"} do
+  for _, model in ipairs{"iterative", "select", "poll", "epoll"} do
     local t = second_client_waits(model)
     check(t > 0.2, ("%s: the second client waited %.2f s for the first"):format(model, t))
   end

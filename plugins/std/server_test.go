@@ -21,10 +21,10 @@ func each(t *testing.T, models []string, source string) {
 }
 
 var (
-	everyModel  = []string{"iterative", "thread", "select", "epoll", "goroutine"}
+	everyModel  = []string{"iterative", "thread", "select", "poll", "epoll", "goroutine"}
 	flowModels  = []string{"iterative", "thread", "goroutine"}
-	loopModels  = []string{"select", "epoll"}
-	oneFlow     = []string{"iterative", "select", "epoll"}
+	loopModels  = []string{"select", "poll", "epoll"}
+	oneFlow     = []string{"iterative", "select", "poll", "epoll"}
 	manyFlows   = []string{"thread", "goroutine"}
 	conformance = `
 local function eventually(what, f)
