@@ -45,15 +45,20 @@ type Model struct {
 	Style  string // "linear" or "event": how the model itself is built
 	Linear bool   // it gives a connection a flow of its own, so that linear handlers can run
 	About  string
-	New    func(Options) (Engine, error)
-	Probe  func() error // why this machine cannot run it; nil when it can
-	Roles  []Role
+
+	Workers    int  // how many it has when nobody says; 0 for a model without workers
+	MaxWorkers int  // as many as it may have
+	Edge       bool // it can wait for edges: Options.Trigger
+
+	New   func(Options) (Engine, error)
+	Probe func() error // why this machine cannot run it; nil when it can
+	Roles []Role
 }
 
 // Options are what a Model is made with.
 type Options struct {
-	Workers   int
-	Trigger   string // "level" or "edge"
+	Workers   int    // 0 is the model's own number
+	Trigger   string // "level" or "edge"; "" is "level"
 	SendLimit int    // bytes that may wait in a connection's output queue
 }
 

@@ -42,6 +42,7 @@ type LoopOptions struct {
 	Name  string                    // of the system call that waits, for errors
 	Admit func(fd int) (why string) // why a descriptor cannot be waited for; nil admits all
 	Edge  bool                      // readiness is told once, when it comes: read until there is nothing more
+	Batch int                       // how many connections are accepted in a turn; 0 is acceptBatch
 }
 
 // A slot is what a loop knows of a descriptor: whose it is, and how often it has changed hands. An event of an earlier
@@ -77,6 +78,9 @@ func NewEventLoop(ln *Listener, p Poller, o LoopOptions) (*EventLoop, error) {
 		events: make([]Event, 0, 512)}
 	if o.Admit == nil {
 		l.opts.Admit = func(int) string { return "" }
+	}
+	if o.Batch == 0 {
+		l.opts.Batch = acceptBatch
 	}
 	wake, errno := raw.Eventfd()
 	if errno != 0 {

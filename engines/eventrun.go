@@ -121,7 +121,7 @@ func (l *EventLoop) turn(c *Conn, fd int, ready Interest, app *App) {
 
 // accept takes what waits in the listener's queue.
 func (l *EventLoop) accept(app *App) {
-	for range acceptBatch {
+	for range l.opts.Batch {
 		c, err := l.ln.Accept()
 		if err != nil {
 			return // the queue is empty, or there is a pause; the rest is told of again

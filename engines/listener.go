@@ -27,7 +27,7 @@ type shared struct {
 	once   sync.Once
 	closed atomic.Bool
 	back   backoff
-	opts   Options
+	cfg    Config
 }
 
 func newListener(fd, stopFd int, cfg Config) *Listener {
@@ -41,8 +41,14 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 		h.limit = DefaultSendLimit
 	}
 	h.workers = []*Counters{new(Counters)}
-	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), opts: cfg.Options}, h.workers[0]}
-	ln.wait.fd, ln.wait.stop, ln.wait.count = fd, stopFd, ln.count
+	return h.listener(fd, cfg, h.workers[0])
+}
+
+// listener is a listening descriptor that the hub knows.
+func (h *hub) listener(fd int, cfg Config, count *Counters) *Listener {
+	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count}
+	ln.wait.fd, ln.wait.stop, ln.wait.count, ln.wait.base = fd, h.stopFd, count, h.base
+	h.listeners = append(h.listeners, ln.shared)
 	return ln
 }
 
@@ -56,15 +62,11 @@ func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
 func (ln *Listener) Counters() *Counters { return ln.count }
 
 // Stats is what was counted so far, over all workers.
-func (ln *Listener) Stats() Stats {
-	s := ln.hub.stats()
-	s.Queued = ln.queued()
-	return s
-}
+func (ln *Listener) Stats() Stats { return ln.hub.stats() }
 
 // queued is how many connections wait in the kernel's queue to be accepted: TCP_INFO of a listener says it in the
 // field for unacknowledged segments (tcp(7), net/ipv4/tcp.c tcp_get_info).
-func (ln *Listener) queued() int64 {
+func (ln *shared) queued() int64 {
 	if ln.closed.Load() {
 		return 0
 	}
@@ -78,16 +80,6 @@ func (ln *Listener) queued() int64 {
 
 // Conns lists the open connections, oldest first.
 func (ln *Listener) Conns() []*Conn { return ln.hub.conns() }
-
-// ForWorker is the same listener with the counters of worker i, from 0.
-func (ln *Listener) ForWorker(i int) *Listener {
-	ln.hub.mu.Lock()
-	defer ln.hub.mu.Unlock()
-	for len(ln.hub.workers) <= i {
-		ln.hub.workers = append(ln.hub.workers, new(Counters))
-	}
-	return &Listener{ln.shared, ln.hub.workers[i]}
-}
 
 // Park lets Go's poller wait for the listener from now on: see Conn.Park.
 func (ln *Listener) Park() error {
@@ -163,17 +155,4 @@ func (ln *Listener) WaitAccept(ctx context.Context) (*Conn, error) {
 func (ln *Listener) Refuse(c *Conn, reason string) {
 	ln.hub.fail(reason)
 	c.closeDescriptor()
-}
-
-// Close stops listening. It is called by the engine, when nothing waits for the listener any more.
-func (ln *Listener) Close() error {
-	ln.once.Do(func() {
-		ln.closed.Store(true)
-		ln.wait.closed.Store(true)
-		if !ln.wait.close() {
-			raw.Close(ln.fd)
-		}
-		ln.hub.drop()
-	})
-	return nil
 }

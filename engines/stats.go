@@ -72,6 +72,9 @@ func (h *hub) stats() Stats {
 		s.Processes += c.Processes.Load()
 	}
 	s.Active = s.Accepted - s.Closed
+	for _, ln := range h.listeners {
+		s.Queued += ln.queued()
+	}
 	return s
 }
 

@@ -103,48 +103,6 @@ func IsGoroutine(ctx context.Context, start Starter) error {
 	})
 }
 
-// IsEpoll: the accepted sockets, and the listener, are registered with epoll descriptors of the server's own.
-func IsEpoll(ctx context.Context, start Starter) error {
-	const n = 5
-	before := registered()
-	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
-		return each(ctx, addr, n, func(clients []*net.TCPConn) error {
-			// Go's poller, which has the clients of this process, is an epoll descriptor, too, and was there before.
-			found := registered()
-			for ep := range before {
-				delete(found, ep)
-			}
-			targets := 0
-			for _, fds := range found {
-				targets += len(fds)
-			}
-			if targets < n+1 {
-				return fmt.Errorf("%d connections are open; the epoll descriptors watch %v", n, found)
-			}
-			return nil
-		})
-	})
-}
-
-// registered lists, for each epoll descriptor of this process, what it watches (/proc/PID/fdinfo, lines "tfd:").
-func registered() map[string][]string {
-	found := map[string][]string{}
-	links, _ := filepath.Glob("/proc/self/fd/*")
-	for _, link := range links {
-		if target, _ := os.Readlink(link); target != "anon_inode:[eventpoll]" {
-			continue
-		}
-		text, _ := os.ReadFile("/proc/self/fdinfo/" + filepath.Base(link))
-		found[filepath.Base(link)] = nil
-		for line := range strings.Lines(string(text)) {
-			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "tfd:" {
-				found[filepath.Base(link)] = append(found[filepath.Base(link)], fields[1])
-			}
-		}
-	}
-	return found
-}
-
 // IsSelect: a connection that gets descriptor 1024 or a higher one is closed, counted and explained; when lower ones
 // are free, connections are served again.
 func IsSelect(ctx context.Context, start Starter) error {

@@ -13,6 +13,7 @@ type poller struct {
 	ep        int // the epoll descriptor
 	listener  int
 	exclusive uint32 // EPOLLEXCLUSIVE for the listener, when it is not ours alone
+	edge      uint32 // EPOLLET for the connections
 	count     *engines.Counters
 	events    [512]raw.EpollEvent
 }
@@ -20,7 +21,10 @@ type poller struct {
 // exclusive is EPOLLEXCLUSIVE: of several epoll descriptors that watch the listener the kernel wakes one.
 const exclusive = 1 << 28
 
-func newPoller(ln *engines.Listener, shared bool) (*poller, error) {
+// edge is EPOLLET, which syscall has as a negative number.
+const edge = 1 << 31
+
+func newPoller(ln *engines.Listener, shared, edges bool) (*poller, error) {
 	ep, errno := raw.EpollCreate()
 	if errno != 0 {
 		return nil, &engines.Error{Op: "make an epoll descriptor", Err: errno}
@@ -28,6 +32,9 @@ func newPoller(ln *engines.Listener, shared bool) (*poller, error) {
 	p := &poller{ep: ep, listener: ln.Fileno(), count: ln.Counters()}
 	if shared {
 		p.exclusive = exclusive
+	}
+	if edges {
+		p.edge = edge
 	}
 	return p, nil
 }
@@ -41,8 +48,11 @@ func (p *poller) Watch(fd int, tag uint32, was, want engines.Interest) syscall.E
 	if want&engines.Out != 0 {
 		events |= syscall.EPOLLOUT
 	}
-	if fd == p.listener {
+	switch {
+	case fd == p.listener:
 		events |= p.exclusive
+	case tag != 0:
+		events |= p.edge
 	}
 	op := syscall.EPOLL_CTL_MOD
 	if was == 0 {
