@@ -346,8 +346,8 @@ server = {}
 ---@field backlog? number connections that may wait to be accepted, for listen(2)
 ---@field reuse_addr? boolean SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
----@field workers? number workers that share the listener
----@field trigger? string how epoll reports readiness
+---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
+---@field trigger? string epoll tells as long as there is something to read (level), or once when something has come (edge)
 ---@field isolate? boolean give workers a Lua world of their own; no model here has workers yet, so true is refused
 ---@field send_limit? number bytes that may wait in a connection's output queue
 ---@field proto? string transport protocol
