@@ -27,6 +27,9 @@ var promises = []struct {
 	{"select", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsSelect}},
 	{"poll", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsPoll}},
 	{"epoll", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsEpoll}},
+	{"epoll", `trigger = "edge",`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsEdgeEpoll}},
+	{"epoll", `workers = 3,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 1)}},
+	{"epoll", `workers = 3, reuse_port = true,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 3)}},
 	{"goroutine", "", enginetest.Promise{Linear: true, Events: true, Crowd: 200, Is: enginetest.IsGoroutine}},
 }
 
