@@ -89,6 +89,47 @@ func IsThread(ctx context.Context, start Starter) error {
 	})
 }
 
+// IsThreadPool: there are so many threads from the start and no more later; whoever finds all of them busy waits in the
+// queue and is served when one is free.
+func IsThreadPool(n int) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		const waiting = 5
+		before := threads()
+		return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+			var late []net.Conn
+			err := each(ctx, addr, n, func([]*net.TCPConn) error {
+				for i := range waiting {
+					c, err := dial(ctx, addr)
+					if err != nil {
+						return err
+					}
+					defer func() { late = append(late, c) }()
+					if _, err := fmt.Fprintf(c, "late %d", i); err != nil {
+						return err
+					}
+				}
+				return until(ctx, 5*time.Second, "the threads and the queue", func() (string, bool) {
+					st, more := s.Stats(), threads()-before
+					return fmt.Sprintf("%d queued, %d threads counted, %d tasks more", st.Queued, st.Threads, more),
+						st.Queued == waiting && st.Threads == int64(n) && more >= n-slackThreads && more <= n+slackThreads
+				})
+			})
+			if err != nil {
+				return err
+			}
+			slices.Reverse(late) // the order of the deferred calls is the reverse one
+			for i, c := range late {
+				err := expect(c, fmt.Appendf(nil, "late %d", i))
+				c.Close() // so that its thread takes the next one
+				if err != nil {
+					return fmt.Errorf("when threads were free again, client %d: %w", i, err)
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // IsGoroutine: many connections that wait cost no threads.
 func IsGoroutine(ctx context.Context, start Starter) error {
 	const n = 200

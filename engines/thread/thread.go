@@ -29,7 +29,7 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	var flows sync.WaitGroup
 	defer flows.Wait()
 	defer ln.Close()
-	room, why := limit()
+	room, why := engines.ThreadRoom()
 	full := fmt.Sprintf("no thread for the connection: %s", why)
 	threads := &ln.Counters().Threads
 	for {

@@ -21,11 +21,11 @@ func each(t *testing.T, models []string, source string) {
 }
 
 var (
-	everyModel  = []string{"iterative", "thread", "select", "poll", "epoll", "goroutine"}
-	flowModels  = []string{"iterative", "thread", "goroutine"}
+	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "goroutine"}
+	flowModels  = []string{"iterative", "thread", "threadpool", "goroutine"}
 	loopModels  = []string{"select", "poll", "epoll"}
 	oneFlow     = []string{"iterative", "select", "poll", "epoll"}
-	manyFlows   = []string{"thread", "goroutine"}
+	manyFlows   = []string{"thread", "threadpool", "goroutine"}
 	conformance = `
 local function eventually(what, f)
   local t = fiber.now()
@@ -143,6 +143,24 @@ local waited = fiber.now() - t
 `
 	each(t, oneFlow, measure+`assert(waited > 0.15, waited)`)
 	each(t, manyFlows, measure+`assert(waited < 0.15, waited)`)
+}
+
+// A pool's threads are few: while each waits for its connection, whoever comes next waits in the queue, for a thread.
+func TestWhoWaitsForAThread(t *testing.T) {
+	each(t, []string{"threadpool"}, conformance+`
+local s = assert(server.start{model = MODEL, workers = 2, handler = function(conn)
+  conn:send(conn:recv("line") .. "\n")
+end})
+local a, b, c = assert(client.dial(s.addr)), assert(client.dial(s.addr)), assert(client.dial(s.addr))
+c:send("third\n")
+eventually("one is queued", function() return s:stats().queued == 1 end)
+assert(s:stats().threads == 2 and s:stats().active == 3)
+local none, err = c:recv("line", {timeout = 0.05})
+assert(none == nil and err.code == "ETIMEDOUT")
+b:send("second\n") assert(b:recv("line", {timeout = 5}) == "second")
+assert(c:recv("line", {timeout = 5}) == "third")
+assert(s:stats().queued == 0)
+a:close()`)
 }
 
 // What computes takes turns, on every model: one at a time runs Lua.

@@ -9,6 +9,7 @@ import (
 	"github.com/nsh-lab/nsh/engines/poll"
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 	"github.com/nsh-lab/nsh/engines/thread"
+	"github.com/nsh-lab/nsh/engines/threadpool"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/check"
 	"github.com/nsh-lab/nsh/plugins/client"
@@ -33,7 +34,7 @@ func All() []plugins.Plugin {
 func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
-		Models: []engines.Model{iterative.Model(), thread.Model(), selectmodel.Model(),
-			poll.Model(), epoll.Model(), goroutine.Model()},
+		Models: []engines.Model{iterative.Model(), thread.Model(), threadpool.Model(),
+			selectmodel.Model(), poll.Model(), epoll.Model(), goroutine.Model()},
 	}
 }
