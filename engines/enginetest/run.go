@@ -37,7 +37,9 @@ func RunShortage(t *testing.T, model engines.Model) {
 
 // RunCrowd is the row "crowd" with n clients, for numbers that are too many for a row. The test binary's TestMain must be
 // Main.
-func RunCrowd(ctx context.Context, start Starter, n int) error { return crowd(n)(ctx, start, linearKit()) }
+func RunCrowd(ctx context.Context, start Starter, n int) error {
+	return crowd(n)(ctx, start, linearKit())
+}
 
 // Main is TestMain for packages that use this one: the suite starts the test binary again, as clients in another
 // process and as a server with few descriptors.

@@ -54,7 +54,7 @@ func (e *engine) worker(ln *engines.Listener, i int) (*engines.EventLoop, error)
 		}
 	}
 	edge := e.opts.Trigger == "edge"
-	p, err := newPoller(own, shared, edge)
+	p, err := engines.NewEpoll(own, shared, edge)
 	if err != nil {
 		return nil, err
 	}
