@@ -41,7 +41,8 @@ func (c *Conn) Reset() error {
 		return net.ErrClosed
 	}
 	defer c.release()
-	if errno := raw.SetLinger(c.fd, true, 0); errno != 0 {
+	var errno syscall.Errno
+	if c.onThread(func() { errno = raw.SetLinger(c.fd, true, 0) }); errno != 0 {
 		return errno
 	}
 	c.lingers.Store(false)
@@ -82,7 +83,8 @@ func (c *Conn) Shutdown(how string) error {
 		c.state |= halfClosing
 		return nil
 	}
-	if errno := raw.Shutdown(c.fd, direction); errno != 0 {
+	var errno syscall.Errno
+	if c.onThread(func() { errno = raw.Shutdown(c.fd, direction) }); errno != 0 {
 		return errno
 	}
 	return nil

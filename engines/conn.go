@@ -20,7 +20,8 @@ type Conn struct {
 	id      uint64
 	hub     *hub // nil for a client's
 	count   *Counters
-	prev    *Conn // in the hub's list
+	driven  *driven // nil: whoever calls a method makes the system calls
+	prev    *Conn   // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
 	lingers atomic.Bool // SO_LINGER has a time: closing may block
@@ -50,8 +51,12 @@ type flow struct {
 // that still does closes it. So a descriptor is never used, or closed, after it has become another file's.
 const closedBit = 1 << 30
 
-func newConn(fd int, peer netip.AddrPort, h *hub, count *Counters) *Conn {
+// newConn makes a connection of a descriptor. Driver, which may be nil, is the loop that makes its system calls.
+func newConn(fd int, peer netip.AddrPort, h *hub, count *Counters, driver *EventLoop) *Conn {
 	c := &Conn{fd: fd, peer: peer, hub: h, count: count}
+	if driver != nil {
+		c.driven = &driven{loop: driver, conn: c}
+	}
 	if h != nil {
 		h.add(c)
 		count.Accepted.Add(1)
@@ -97,7 +102,7 @@ func (c *Conn) closeDescriptor() bool {
 	if f != nil {
 		f.closed.Store(true)
 		f.poke()
-		if f.parked == nil && c.refs.Load() != closedBit+1 {
+		if f.parked == nil && f.driven == nil && c.refs.Load() != closedBit+1 {
 			raw.Shutdown(c.fd, syscall.SHUT_RDWR) // wakes a ppoll that has no wake-up in its set
 		}
 	}
@@ -113,13 +118,35 @@ func (c *Conn) free() {
 	c.out, c.outAt = nil, 0
 	c.mu.Unlock()
 	c.count.Unsent.Add(int64(-unsent))
-	if f == nil || !f.close() {
-		if c.lingers.Load() {
-			raw.CloseSlowly(c.fd)
-		} else {
-			raw.Close(c.fd)
-		}
+	switch {
+	case f != nil && f.close():
+		c.freed()
+	case c.driven != nil:
+		c.driven.ask(&request{kind: toCall, call: func() {
+			c.driven.loop.forget(c.fd, c)
+			if c.lingers.Load() { // the loop has other things to do than to wait for this one's peer
+				Go("a slow close", func() error { c.closeFd(); return nil }, func(error) { c.freed() })
+				return
+			}
+			c.closeFd()
+			c.freed()
+		}})
+	default:
+		c.closeFd()
+		c.freed()
 	}
+}
+
+func (c *Conn) closeFd() {
+	if c.lingers.Load() {
+		raw.CloseSlowly(c.fd)
+	} else {
+		raw.Close(c.fd)
+	}
+}
+
+// freed counts the end.
+func (c *Conn) freed() {
 	if c.hub != nil {
 		c.count.Closed.Add(1)
 		c.hub.remove(c)
@@ -145,6 +172,10 @@ func (c *Conn) waiting() *flow {
 	if c.flow == nil {
 		c.flow = &flow{}
 		c.flow.fd, c.flow.stop, c.flow.count = c.fd, -1, c.count
+		if c.driven != nil {
+			c.flow.driven = c.driven
+			c.flow.in.roused, c.flow.out.roused = make(chan struct{}, 1), make(chan struct{}, 1)
+		}
 		if c.hub != nil {
 			c.flow.stop, c.flow.base = c.hub.stopFd, c.hub.base
 		}
@@ -193,7 +224,7 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.local.IsValid() && open {
-		c.local = raw.LocalAddr(c.fd)
+		c.onThread(func() { c.local = raw.LocalAddr(c.fd) })
 	}
 	return c.local
 }

@@ -61,14 +61,17 @@ type EventLoop struct {
 	wake   int // an eventfd
 	events []Event
 	buf    []byte
-	unread []*Conn // those with more to read than one turn takes; only under Edge
+	unread []*Conn       // those with more to read than one turn takes; only under Edge
+	spawn  func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
 
 	mu       sync.Mutex
 	slots    []slot  // by descriptor
 	pending  []*Conn // those that want a turn though nothing is ready
 	copied   bool    // what the Poller waits for was fixed when the wait began
 	asleep   bool    // the wait has begun, or is about to
+	deaf     bool    // nothing more is accepted
 	stopping bool
+	ended    bool // no connection gets a turn any more
 	closed   bool
 }
 
@@ -108,11 +111,8 @@ func (r refusal) Error() string { return string(r) }
 
 func (refusal) Unwrap() error { return syscall.EMFILE }
 
-// ServeLoops runs the loops of one server until ctx ends. A loop that waits without the scheduler keeps a processor
-// busy while it sleeps, so each gets one more.
+// ServeLoops runs the loops of one server until ctx ends.
 func ServeLoops(ctx context.Context, ln *Listener, app App, loops ...*EventLoop) error {
-	raw.MoreProcs(len(loops))
-	defer raw.MoreProcs(-len(loops))
 	defer CloseLoops(loops...)
 	defer ln.Close()
 	stop := context.AfterFunc(ctx, func() {
@@ -125,10 +125,18 @@ func ServeLoops(ctx context.Context, ln *Listener, app App, loops ...*EventLoop)
 	var running sync.WaitGroup
 	for i, l := range loops {
 		running.Add(1)
-		Go("an event loop", func() error { return l.run(ctx, &app) }, func(err error) { failed[i] = err; running.Done() })
+		Go("an event loop", func() error { return RunLoop(ctx, app, l) }, func(err error) { failed[i] = err; running.Done() })
 	}
 	running.Wait()
 	return errors.Join(failed...)
+}
+
+// RunLoop runs one loop on the calling goroutine. As it sometimes waits without the scheduler, which keeps a processor
+// busy while it sleeps, it gets one more.
+func RunLoop(ctx context.Context, app App, l *EventLoop) error {
+	raw.MoreProcs(1)
+	defer raw.MoreProcs(-1)
+	return l.run(ctx, &app)
 }
 
 // CloseLoops frees what loops hold that do not run.

@@ -20,8 +20,8 @@ func (l *EventLoop) run(ctx context.Context, app *App) error {
 	busy, listening := false, true
 	for ctx.Err() == nil {
 		pause := l.ln.Pause()
-		if listening != (pause == 0) {
-			listening = !listening
+		if wanted := pause == 0 && !l.isDeaf(); listening != wanted {
+			listening = wanted
 			l.listen(listening)
 		}
 		errno := l.wait(busy, pause)
@@ -29,7 +29,8 @@ func (l *EventLoop) run(ctx context.Context, app *App) error {
 			return &Error{l.opts.Name, "", errno}
 		}
 		raw.Safepoint()
-		if busy = len(l.events) > 0; busy {
+		busy = len(l.events) > 0
+		if len(l.events) > 1 || busy && l.events[0].Fd != l.wake { // nsh's own poke is nothing that was ready
 			l.count.Wakeups.Add(1)
 		}
 		for i := range l.events {
@@ -38,6 +39,12 @@ func (l *EventLoop) run(ctx context.Context, app *App) error {
 		l.visit(app)
 	}
 	return nil
+}
+
+func (l *EventLoop) isDeaf() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deaf
 }
 
 // listen waits for the listener, or leaves it out while nothing can be accepted.
@@ -89,6 +96,8 @@ func (l *EventLoop) dispatch(ev *Event, app *App) {
 	c := ev.conn
 	ev.conn = nil
 	switch {
+	case c != nil && c.driven != nil:
+		c.driven.serve(ev.Ready)
 	case c != nil:
 		l.turn(c, ev.Fd, ev.Ready, app)
 	case ev.Fd == l.ln.fd:
@@ -121,8 +130,12 @@ func (l *EventLoop) turn(c *Conn, fd int, ready Interest, app *App) {
 
 // accept takes what waits in the listener's queue.
 func (l *EventLoop) accept(app *App) {
+	var driver *EventLoop
+	if l.spawn != nil {
+		driver = l
+	}
 	for range l.opts.Batch {
-		c, err := l.ln.Accept()
+		c, err := l.ln.accept(driver)
 		if err != nil {
 			return // the queue is empty, or there is a pause; the rest is told of again
 		}
@@ -140,9 +153,15 @@ func (l *EventLoop) accept(app *App) {
 			s.tag = 1
 		}
 		s.conn = c
+		ok := driver != nil && l.adopt(c, fd)
 		l.mu.Unlock()
-		if !c.Begin(l, app) {
-			l.forget(fd, c)
+		switch {
+		case driver == nil:
+			if !c.Begin(l, app) {
+				l.forget(fd, c)
+			}
+		case !ok:
+			c.closeDescriptor()
 		}
 	}
 }
@@ -164,6 +183,10 @@ func (l *EventLoop) visit(app *App) {
 	l.pending = nil
 	l.mu.Unlock()
 	for _, c := range pending {
+		if c.driven != nil {
+			c.driven.serve(0)
+			continue
+		}
 		fd := c.Fileno()
 		if !c.Turn(app, 0, l.buf) && fd >= 0 {
 			l.forget(fd, c)
@@ -180,10 +203,20 @@ func (l *EventLoop) visit(app *App) {
 
 // end closes every connection.
 func (l *EventLoop) end(app *App) {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.visit(app) // what was asked for before
 	for fd := range l.slots {
-		if c := l.slots[fd].conn; c != nil {
+		c := l.slots[fd].conn
+		switch {
+		case c == nil:
+			continue
+		case c.driven != nil:
+			c.closeDescriptor()
+		default:
 			c.End(app)
-			l.forget(fd, c)
 		}
+		l.forget(fd, c)
 	}
 }

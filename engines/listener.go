@@ -92,7 +92,10 @@ func (ln *Listener) Park() error {
 
 // Accept takes one connection, without waiting. EAGAIN is an empty queue, or a pause after the kernel had no
 // resources for another connection: Pause says how long. net.ErrClosed is the end.
-func (ln *Listener) Accept() (*Conn, error) {
+func (ln *Listener) Accept() (*Conn, error) { return ln.accept(nil) }
+
+// accept is Accept for a connection that driver, if there is one, makes the system calls of.
+func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 	if ln.Pause() > 0 {
 		return nil, syscall.EAGAIN
 	}
@@ -105,7 +108,7 @@ func (ln *Listener) Accept() (*Conn, error) {
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			return newConn(fd, peer, ln.hub, ln.count), nil
+			return newConn(fd, peer, ln.hub, ln.count, driver), nil
 		case errno == syscall.EAGAIN:
 			return nil, errno
 		case errno == syscall.EBADF || errno == syscall.EINVAL:

@@ -117,8 +117,7 @@ func (c *Conn) input(app *App, buf []byte) {
 		c.outcome(nil, c.readable(app))
 		return
 	}
-	c.count.Syscalls.Add(1)
-	n, errno := raw.Recv(c.fd, buf, 0)
+	n, errno := c.recvNow(buf)
 	n, _ = c.received(n, errno)
 	if n > 0 && app.Data != nil {
 		c.outcome(c.data(app, buf[:n]))
@@ -147,7 +146,7 @@ func (c *Conn) fed(app *App) bool {
 		c.state &^= hungry
 		return false
 	}
-	if len(c.out)-c.outAt > c.limit()/2 || raw.PollNow(c.fd, raw.PollOut) == 0 {
+	if len(c.out)-c.outAt > c.limit()/2 || c.pollNow(Out) == 0 {
 		return false
 	}
 	c.state &^= hungry

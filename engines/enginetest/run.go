@@ -67,6 +67,7 @@ func Dispatch(args []string, models ...engines.Model) (code int, ok bool) {
 func Roles(models ...engines.Model) []engines.Role {
 	return []engines.Role{
 		{Name: crowdRole, Run: runCrowd},
+		{Name: serverRole, Run: func(args []string) int { return runServer(args, models) }},
 		{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }},
 	}
 }

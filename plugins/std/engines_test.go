@@ -31,6 +31,7 @@ var promises = []struct {
 	{"epoll", `trigger = "edge",`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsEdgeEpoll}},
 	{"epoll", `workers = 3,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 1)}},
 	{"epoll", `workers = 3, reuse_port = true,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 3)}},
+	{"coroutine", "", enginetest.Promise{Linear: true, Events: true, Crowd: 200, Is: enginetest.IsCoroutine}},
 	{"goroutine", "", enginetest.Promise{Linear: true, Events: true, Crowd: 200, Is: enginetest.IsGoroutine}},
 }
 

@@ -21,11 +21,11 @@ func each(t *testing.T, models []string, source string) {
 }
 
 var (
-	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "goroutine"}
-	flowModels  = []string{"iterative", "thread", "threadpool", "goroutine"}
+	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "coroutine", "goroutine"}
+	flowModels  = []string{"iterative", "thread", "threadpool", "coroutine", "goroutine"}
 	loopModels  = []string{"select", "poll", "epoll"}
 	oneFlow     = []string{"iterative", "select", "poll", "epoll"}
-	manyFlows   = []string{"thread", "threadpool", "goroutine"}
+	manyFlows   = []string{"thread", "threadpool", "coroutine", "goroutine"}
 	conformance = `
 local function eventually(what, f)
   local t = fiber.now()
@@ -143,6 +143,36 @@ local waited = fiber.now() - t
 `
 	each(t, oneFlow, measure+`assert(waited > 0.15, waited)`)
 	each(t, manyFlows, measure+`assert(waited < 0.15, waited)`)
+}
+
+// The same for linear handlers, which wait in two ways: for the time, and for their connections. Three that sleep and
+// three that say nothing hold up nobody where there is a flow for each.
+func TestWhoWaitsLinear(t *testing.T) {
+	const measure = `
+local asleep = 0
+local s = assert(server.start{model = MODEL, handler = function(conn)
+  for line in function() return conn:recv("line") end do
+    if line == "sleep" then asleep = asleep + 1 fiber.sleep(0.4) end
+    conn:send(line .. "\n")
+  end
+end})
+local conns = {}
+for i = 1, 6 do conns[i] = assert(client.dial(s.addr)) end
+for i = 1, 3 do conns[i]:send("sleep\n") end
+local t = fiber.now()
+local quick = assert(client.dial(s.addr))
+quick:send("quick\n")
+local got, err = quick:recv("line", {timeout = 0.3})
+`
+	each(t, []string{"iterative"}, measure+`
+assert(got == nil and err.code == "ETIMEDOUT", tostring(got))
+for i = 1, 6 do conns[i]:close() end
+assert(quick:recv("line", {timeout = 5}) == "quick")`)
+	each(t, manyFlows, measure+`
+assert(got == "quick", tostring(err))
+for i = 1, 3 do assert(conns[i]:recv("line", {timeout = 5}) == "sleep") end
+-- One after the other they would have taken 1.2 seconds.
+assert(asleep == 3 and fiber.now() - t < 0.8, fiber.now() - t)`)
 }
 
 // A pool's threads are few: while each waits for its connection, whoever comes next waits in the queue, for a thread.

@@ -3,6 +3,7 @@ package std
 
 import (
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/coroutine"
 	"github.com/nsh-lab/nsh/engines/epoll"
 	"github.com/nsh-lab/nsh/engines/goroutine"
 	"github.com/nsh-lab/nsh/engines/iterative"
@@ -35,6 +36,6 @@ func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
 		Models: []engines.Model{iterative.Model(), thread.Model(), threadpool.Model(),
-			selectmodel.Model(), poll.Model(), epoll.Model(), goroutine.Model()},
+			selectmodel.Model(), poll.Model(), epoll.Model(), coroutine.Model(), goroutine.Model()},
 	}
 }

@@ -2,17 +2,12 @@ package enginetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/nsh-lab/nsh/engines"
 )
 
 // each opens n connections, each of which has had an answer, and runs f while they are open.
@@ -130,6 +125,54 @@ func IsThreadPool(n int) func(context.Context, Starter) error {
 	}
 }
 
+// IsCoroutine: one thread more and no further ones with the connections, which are registered with one epoll descriptor,
+// for edges; and a fiber that waits holds up nobody.
+func IsCoroutine(ctx context.Context, start Starter) error {
+	if err := IsEdgeEpoll(ctx, start); err != nil {
+		return err
+	}
+	const n = 200
+	err := with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+		before := threads()
+		return each(ctx, addr, n, func([]*net.TCPConn) error {
+			st, more := s.Stats(), threads()-before
+			if more > slackThreads || st.Threads != 1 {
+				return fmt.Errorf("%d connections are open, %d threads have come, %d are counted", n, more, st.Threads)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	waiting := make(chan struct{})
+	app := engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
+		return linearEcho(ctx, c, func(data []byte) error {
+			if string(data) != "wait" {
+				return nil
+			}
+			select {
+			case <-waiting:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		return each(ctx, addr, 1, func(clients []*net.TCPConn) error {
+			if _, err := clients[0].Write([]byte("wait")); err != nil {
+				return err
+			}
+			if err := served(ctx, addr); err != nil {
+				return wrap("while another fiber waits", err)
+			}
+			close(waiting)
+			return expect(clients[0], []byte("wait"))
+		})
+	})
+}
+
 // IsGoroutine: many connections that wait cost no threads.
 func IsGoroutine(ctx context.Context, start Starter) error {
 	const n = 200
@@ -142,93 +185,4 @@ func IsGoroutine(ctx context.Context, start Starter) error {
 			return nil
 		})
 	})
-}
-
-// IsSelect: a connection that gets descriptor 1024 or a higher one is closed, counted and explained; when lower ones
-// are free, connections are served again.
-func IsSelect(ctx context.Context, start Starter) error {
-	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
-		if err := served(ctx, addr); err != nil {
-			return err
-		}
-		fill, err := fillDescriptors(1024)
-		defer func() {
-			for _, fd := range fill {
-				unix.Close(fd)
-			}
-		}()
-		if err != nil {
-			return err
-		}
-		if err := served(ctx, addr); err == nil {
-			return errors.New("a connection was served whose descriptor cannot be below 1024")
-		}
-		if err := until(ctx, 5*time.Second, "the refusal to be counted, in words", func() (string, bool) {
-			st := s.Stats()
-			said := fmt.Sprint(st.Reasons)
-			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "FD_SETSIZE") &&
-				strings.Contains(said, "held by") && st.Closed == 2
-		}); err != nil {
-			return err
-		}
-		for _, fd := range fill {
-			unix.Close(fd)
-		}
-		fill = nil
-		return served(ctx, addr)
-	})
-}
-
-// IsPoll: descriptors past select's 1023 are served like any other, and while nothing happens one thread is blocked in
-// ppoll with as long a list as there is to watch: the connections, the listener and a wake-up.
-func IsPoll(ctx context.Context, start Starter) error {
-	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
-		fill, err := fillDescriptors(1024)
-		defer func() {
-			for _, fd := range fill {
-				unix.Close(fd)
-			}
-		}()
-		if err != nil {
-			return err
-		}
-		const n = 37
-		return each(ctx, addr, n, func([]*net.TCPConn) error {
-			return until(ctx, 5*time.Second, "a thread in ppoll", func() (string, bool) {
-				calls := blockedIn(unix.SYS_PPOLL)
-				return fmt.Sprintf("ppoll called with %v descriptors", calls), slices.Contains(calls, n+2)
-			})
-		})
-	})
-}
-
-// blockedIn lists the second argument of a system call for each thread of this process that is in it
-// (/proc/PID/syscall: number, arguments in hexadecimal; "running" for a thread that is in none).
-func blockedIn(call int) (second []uint64) {
-	tasks, _ := filepath.Glob("/proc/self/task/*/syscall")
-	for _, task := range tasks {
-		text, _ := os.ReadFile(task)
-		fields := strings.Fields(string(text))
-		if len(fields) < 3 || fields[0] != strconv.Itoa(call) {
-			continue
-		}
-		if n, err := strconv.ParseUint(fields[2], 0, 64); err == nil {
-			second = append(second, n)
-		}
-	}
-	return second
-}
-
-// fillDescriptors opens files until every descriptor below n is taken.
-func fillDescriptors(n int) (fds []int, err error) {
-	for {
-		fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fds, fmt.Errorf("this process may not hold %d descriptors: %w", n, err)
-		}
-		fds = append(fds, fd)
-		if fd >= n {
-			return fds, nil
-		}
-	}
 }
