@@ -41,6 +41,9 @@ func (c *Conn) Reset() error {
 		return net.ErrClosed
 	}
 	defer c.release()
+	if c.gram != nil {
+		return syscall.EOPNOTSUPP // there is no connection to end
+	}
 	var errno syscall.Errno
 	if c.onThread(func() { errno = raw.SetLinger(c.fd, true, 0) }); errno != 0 {
 		return errno
@@ -77,6 +80,9 @@ func (c *Conn) Shutdown(how string) error {
 		return net.ErrClosed
 	}
 	defer c.release()
+	if c.gram != nil {
+		return syscall.EOPNOTSUPP
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if direction == syscall.SHUT_WR && len(c.out) > c.outAt {

@@ -9,8 +9,8 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A Conn is a TCP connection: one that a server accepted, or one that Dial opened. Its methods may be called from any
-// goroutine.
+// A Conn is a TCP connection: one that a server accepted, or one that Dial opened; or it stands for the sender of a
+// datagram that a server received. Its methods may be called from any goroutine.
 //
 // It is used in one of two ways. A flow of control of its own waits in Recv and Send. Under an event loop nothing
 // waits: Read takes what is there, Send queues what does not fit.
@@ -20,8 +20,9 @@ type Conn struct {
 	id      uint64
 	hub     *hub // nil for a client's
 	count   *Counters
-	driven  *driven // nil: whoever calls a method makes the system calls
-	prev    *Conn   // in the hub's list
+	driven  *driven   // nil: whoever calls a method makes the system calls
+	gram    *datagram // nil: a connection
+	prev    *Conn     // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
 	lingers atomic.Bool // SO_LINGER has a time: closing may block
@@ -71,6 +72,9 @@ func (c *Conn) acquire() bool {
 		if n&closedBit != 0 {
 			return false
 		}
+		if c.gram != nil {
+			return c.gram.socket.acquire()
+		}
 		if c.refs.CompareAndSwap(n, n+1) {
 			return true
 		}
@@ -78,6 +82,10 @@ func (c *Conn) acquire() bool {
 }
 
 func (c *Conn) release() {
+	if c.gram != nil {
+		c.gram.socket.release()
+		return
+	}
 	if c.refs.Add(-1) == closedBit {
 		c.free()
 	}
@@ -86,6 +94,9 @@ func (c *Conn) release() {
 // closeDescriptor closes the connection now, or as soon as the calls that are going on have ended. Only the first
 // call does anything, and says so.
 func (c *Conn) closeDescriptor() bool {
+	if c.gram != nil {
+		return c.refs.CompareAndSwap(0, closedBit) // the descriptor is the server's
+	}
 	for {
 		n := c.refs.Load()
 		if n&closedBit != 0 {
@@ -205,7 +216,7 @@ func (c *Conn) ID() uint64 { return c.id }
 
 // Fileno is the descriptor, or -1 once the connection is closed.
 func (c *Conn) Fileno() int {
-	if c.refs.Load()&closedBit != 0 {
+	if c.refs.Load()&closedBit != 0 || c.gram != nil && c.gram.socket.Fileno() < 0 {
 		return -1
 	}
 	return c.fd

@@ -18,6 +18,9 @@ type Engine interface {
 // line per connection, whose return closes it. An event one has any of the others; a nil callback costs nothing.
 //
 // A callback that returns an error, or panics, closes its connection with that error; the server goes on.
+//
+// A datagram server has Data, called for each datagram, whose reply is one datagram back, even an empty one, unless it
+// is nil; or Linear, a straight line for each datagram. There is nothing to open or close, and nothing is queued.
 type App struct {
 	Linear func(ctx context.Context, c *Conn) error
 
@@ -49,6 +52,7 @@ type Model struct {
 	Workers    int  // how many it has when nobody says; 0 for a model without workers
 	MaxWorkers int  // as many as it may have
 	Edge       bool // it can wait for edges: Options.Trigger
+	Datagrams  bool // it serves UDP, too: Config.Proto
 
 	New   func(Options) (Engine, error)
 	Probe func() error // why this machine cannot run it; nil when it can

@@ -100,6 +100,8 @@ func (l *EventLoop) dispatch(ev *Event, app *App) {
 		c.driven.serve(ev.Ready)
 	case c != nil:
 		l.turn(c, ev.Fd, ev.Ready, app)
+	case ev.Fd == l.ln.fd && l.ln.Datagrams():
+		l.ln.handleDatagrams(app, l.buf)
 	case ev.Fd == l.ln.fd:
 		l.accept(app)
 	case ev.Fd == l.wake:

@@ -42,8 +42,17 @@ type OptionError struct {
 func (e *OptionError) Error() string { return e.Option + ": " + e.Text }
 
 // suits says why a model cannot run with the options, and fills in what was left to it.
-func suits(model Model, cfg *Config) error {
+func suits(model Model, app App, cfg *Config) error {
 	o := &cfg.Options
+	if cfg.Proto == "udp" && !model.Datagrams {
+		return &OptionError{"proto", fmt.Sprintf("the model '%s' serves connections only, and UDP has none%s", model.Name,
+			having(cfg.Known, func(m Model) bool { return m.Datagrams }))}
+	}
+	if cfg.Proto == "udp" {
+		if err := suitsDatagrams(app, o); err != nil {
+			return err
+		}
+	}
 	switch {
 	case o.Workers == 0:
 		o.Workers = max(1, model.Workers)
@@ -64,6 +73,25 @@ func suits(model Model, cfg *Config) error {
 		}
 	default:
 		return &OptionError{"trigger", fmt.Sprintf(`"level" or "edge" is expected, not %s`, quote(o.Trigger))}
+	}
+	return nil
+}
+
+// suitsDatagrams says why an App cannot be one of datagrams.
+func suitsDatagrams(app App, o *Options) error {
+	for _, c := range []struct {
+		given        bool
+		option, text string
+	}{
+		{app.Open != nil, "on_open", "UDP has no connections that could be opened: on_data gets each datagram"},
+		{app.Close != nil, "on_close", "UDP has no connections that could end: on_data gets each datagram"},
+		{app.Readable != nil, "on_readable", "a datagram is read whole or lost: on_data gets each one"},
+		{app.Writable != nil, "on_writable", "UDP queues nothing that could be waited for: on_data gets each datagram"},
+		{o.Trigger == "edge", "trigger", "a datagram server has one socket, which it is told of as long as there is something to read"},
+	} {
+		if c.given {
+			return &OptionError{c.option, c.text}
+		}
 	}
 	return nil
 }

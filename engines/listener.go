@@ -12,7 +12,7 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A Listener is a bound, listening socket, and the account of the connections that came from it.
+// A Listener is a bound, listening socket, or a bound one for datagrams, and the account of the connections that came from it.
 type Listener struct {
 	*shared
 	count *Counters
@@ -27,6 +27,7 @@ type shared struct {
 	once   sync.Once
 	closed atomic.Bool
 	back   backoff
+	socket *Conn // of a datagram server: the listener as what is received from and sent on; nil for TCP
 	cfg    Config
 }
 
@@ -48,6 +49,9 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 func (h *hub) listener(fd int, cfg Config, count *Counters) *Listener {
 	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count}
 	ln.wait.fd, ln.wait.stop, ln.wait.count, ln.wait.base = fd, h.stopFd, count, h.base
+	if cfg.Proto == "udp" {
+		ln.socket = newConn(fd, netip.AddrPort{}, nil, count, nil)
+	}
 	h.listeners = append(h.listeners, ln.shared)
 	return ln
 }
@@ -67,8 +71,8 @@ func (ln *Listener) Stats() Stats { return ln.hub.stats() }
 // queued is how many connections wait in the kernel's queue to be accepted: TCP_INFO of a listener says it in the
 // field for unacknowledged segments (tcp(7), net/ipv4/tcp.c tcp_get_info).
 func (ln *shared) queued() int64 {
-	if ln.closed.Load() {
-		return 0
+	if ln.closed.Load() || ln.socket != nil {
+		return 0 // the kernel does not tell how many datagrams wait
 	}
 	var info [104]byte
 	n, errno := raw.GetOption(ln.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, info[:])
@@ -83,6 +87,9 @@ func (ln *Listener) Conns() []*Conn { return ln.hub.conns() }
 
 // Park lets Go's poller wait for the listener from now on: see Conn.Park.
 func (ln *Listener) Park() error {
+	if ln.socket != nil {
+		return ln.socket.Park()
+	}
 	p, err := park(ln.fd)
 	if err == nil {
 		ln.wait.parked = p

@@ -19,6 +19,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
 		return n, nil
 	}
+	if c.gram != nil {
+		return c.gram.take(p)
+	}
 	n, errno := c.recvNow(p)
 	return c.received(n, errno)
 }
@@ -115,6 +118,9 @@ func (c *Conn) enterRecv(ctx context.Context) (*flow, func(), error) {
 func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
 		return n, nil
+	}
+	if c.gram != nil {
+		return c.gram.take(p)
 	}
 	for {
 		if c.eventful() {

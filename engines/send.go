@@ -16,11 +16,16 @@ const DefaultSendLimit = 1 << 20
 // Under an event loop nothing waits: what fits goes to the kernel at once, the rest is queued. When the queue is at
 // its limit already, nothing of data is taken and the error is EAGAIN; Writable comes when there is room again. So
 // the queue never holds more than the limit and one send.
+//
+// To the sender of a datagram each Send is one datagram: EMSGSIZE when that would be too long for one.
 func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	if !c.acquire() {
 		return 0, net.ErrClosed
 	}
 	defer c.release()
+	if c.gram != nil {
+		return c.answer(ctx, data)
+	}
 	if c.eventful() {
 		return c.enqueue(data, true)
 	}

@@ -34,7 +34,7 @@ func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, erro
 	if err := fits(model, app, cfg.Known); err != nil {
 		return nil, err
 	}
-	if err := suits(model, &cfg); err != nil {
+	if err := suits(model, app, &cfg); err != nil {
 		return nil, err
 	}
 	if model.Probe != nil {
@@ -94,6 +94,14 @@ func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
 
 // Model is the model's name.
 func (s *Server) Model() string { return s.model.Name }
+
+// Proto is "tcp" or "udp".
+func (s *Server) Proto() string {
+	if s.ln.Datagrams() {
+		return "udp"
+	}
+	return "tcp"
+}
 
 // Conns lists the open connections, oldest first.
 func (s *Server) Conns() []*Conn { return s.ln.Conns() }

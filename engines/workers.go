@@ -48,7 +48,11 @@ func (ln *shared) close() {
 	ln.once.Do(func() {
 		ln.closed.Store(true)
 		ln.wait.closed.Store(true)
-		if !ln.wait.close() {
+		switch {
+		case ln.wait.close():
+		case ln.socket != nil:
+			ln.socket.closeDescriptor() // once those who answer now have done so
+		default:
 			raw.Close(ln.fd)
 		}
 		if ln == ln.hub.listeners[0] {

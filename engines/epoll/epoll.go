@@ -21,7 +21,7 @@ func Model() engines.Model {
 		Name:    "epoll",
 		Style:   "event",
 		About:   "one flow for all connections; the kernel keeps the list of them and answers with those that are ready",
-		Workers: 1, MaxWorkers: 256, Edge: true,
+		Workers: 1, MaxWorkers: 256, Edge: true, Datagrams: true,
 		New: func(o engines.Options) (engines.Engine, error) { return &engine{opts: o}, nil },
 	}
 }

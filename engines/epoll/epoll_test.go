@@ -47,6 +47,18 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+func TestDatagrams(t *testing.T) {
+	for name, cfg := range map[string]engines.Config{
+		"one":        {},
+		"workers":    {Options: engines.Options{Workers: 3}},
+		"reuse_port": {ReusePort: true, Options: engines.Options{Workers: 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(epoll.Model(), cfg))
+		})
+	}
+}
+
 func TestShortage(t *testing.T) {
 	for _, m := range []engines.Model{epoll.Model(), edgy(), manned()} {
 		t.Run(m.Name, func(t *testing.T) { enginetest.RunShortage(t, m) })

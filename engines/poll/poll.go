@@ -13,10 +13,11 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:  "poll",
-		Style: "event",
-		About: "one flow for all connections; each wait hands the kernel the whole list, as long as it may be",
-		New:   func(engines.Options) (engines.Engine, error) { return new(engine), nil },
+		Name:      "poll",
+		Style:     "event",
+		About:     "one flow for all connections; each wait hands the kernel the whole list, as long as it may be",
+		Datagrams: true,
+		New:       func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 	}
 }
 

@@ -3,6 +3,7 @@ package poll_test
 import (
 	"testing"
 
+	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/engines/poll"
 )
@@ -16,3 +17,7 @@ func TestConformance(t *testing.T) {
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, poll.Model()) }
 
 func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, poll.Model()) }
+
+func TestDatagrams(t *testing.T) {
+	enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(poll.Model(), engines.Config{}))
+}

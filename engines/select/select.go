@@ -13,10 +13,11 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:  "select",
-		Style: "event",
-		About: "one flow for all connections; each wait hands the kernel the whole list, of descriptors below 1024",
-		New:   func(engines.Options) (engines.Engine, error) { return new(engine), nil },
+		Name:      "select",
+		Style:     "event",
+		About:     "one flow for all connections; each wait hands the kernel the whole list, of descriptors below 1024",
+		Datagrams: true,
+		New:       func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 	}
 }
 
