@@ -28,7 +28,7 @@ type options struct {
 	Trigger    string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
 	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here has workers yet, so true is refused"`
 	SendLimit  int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
-	Proto      string       `lua:"proto" default:"tcp" enum:"tcp" help:"transport protocol"`
+	Proto      string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
 	plugins.Where
 }
 
@@ -66,7 +66,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		return nil, plugins.Fault("listen", o.Addr, err)
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
-		Addr: o.Addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
+		Proto: o.Proto, Addr: o.Addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
 		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit},
 		Known:   plugins.SetOf(env.World()).Models(),
 		Log:     func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
