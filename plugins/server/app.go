@@ -43,11 +43,22 @@ func (o *options) native(name string) (engines.App, error) {
 	var names []string
 	for _, h := range handlers.All() {
 		if h.Name == name {
-			return h.App, nil
+			return o.form(h)
 		}
 		names = append(names, h.Name)
 	}
 	return engines.App{}, lua.Misusef("handler", "%.40q unknown; native handlers are %s", name, strings.Join(names, ", "))
+}
+
+// form is a native handler for the server's protocol.
+func (o *options) form(h handlers.Handler) (engines.App, error) {
+	if o.Proto != "udp" {
+		return h.App, nil
+	}
+	if h.Datagrams == nil {
+		return engines.App{}, lua.Misusef("handler", "'%s' needs a connection, and proto = 'udp' has none", h.Name)
+	}
+	return *h.Datagrams, nil
 }
 
 // A handlerRow is one row of server.handlers().

@@ -40,7 +40,7 @@ func serverType() lua.Type {
 			{Name: "addr", Doc: "Where it listens, \"host:port\".", Get: func(s *Server) string { return s.Addr().String() }},
 			{Name: "port", Doc: "The port alone.", Get: func(s *Server) int { return int(s.Addr().Port()) }},
 			{Name: "model", Doc: "Its model's name.", Get: func(s *Server) string { return s.Model() }},
-			{Name: "proto", Doc: "\"tcp\".", Get: func(s *Server) string { return "tcp" }},
+			{Name: "proto", Doc: "\"tcp\" or \"udp\".", Get: func(s *Server) string { return s.Proto() }},
 		},
 		Methods: []lua.Func{
 			{Name: "stats", Returns: "{accepted, active, closed, …}", Call: (*Server).stats,

@@ -133,7 +133,7 @@ func rowPlugin(app engines.App, hold chan struct{}, started chan<- *server.Serve
 				return ctx.Err()
 			}
 		}),
-		fn("linear", "conn", func(ctx context.Context, c *plugins.Conn) error { return app.Linear(ctx, c.Conn) }),
+		fn("linear", "conn", func(ctx context.Context, c *plugins.Conn) error { return quiet(app.Linear(ctx, c.Conn)) }),
 		fn("open", "conn", func(c *plugins.Conn) (string, error) { r, err := app.Open(c.Conn); return string(r), err }),
 		fn("data", "conn, data", func(c *plugins.Conn, data string) (string, error) {
 			r, err := app.Data(c.Conn, []byte(data))
