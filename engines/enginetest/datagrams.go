@@ -295,12 +295,13 @@ func datagramOutside(ctx context.Context, start Starter) error {
 	app := engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
 	return with(ctx, start, app, func(s Running, addr string) error {
 		port := fmt.Sprintf(":%04X ", s.Addr().Port())
-		udp, err := os.ReadFile("/proc/net/udp")
+		// Read in pieces, the list may miss a socket while others come and go.
+		err := until(ctx, 5*time.Second, "0100007F"+port+"in /proc/net/udp", func() (string, bool) {
+			udp, err := os.ReadFile("/proc/net/udp")
+			return fmt.Sprintf("%v %s", err, udp), strings.Contains(string(udp), "0100007F"+port)
+		})
 		if err != nil {
 			return err
-		}
-		if !strings.Contains(string(udp), "0100007F"+port) {
-			return fmt.Errorf("/proc/net/udp has no 0100007F%s", port)
 		}
 		var d net.Dialer
 		if c, err := d.DialContext(ctx, "tcp", addr); err == nil {
