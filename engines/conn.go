@@ -22,6 +22,7 @@ type Conn struct {
 	count   *Counters
 	driven  *driven   // nil: whoever calls a method makes the system calls
 	gram    *datagram // nil: a connection
+	given   bool      // a Completer receives all that comes
 	prev    *Conn     // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
@@ -52,16 +53,10 @@ type flow struct {
 // that still does closes it. So a descriptor is never used, or closed, after it has become another file's.
 const closedBit = 1 << 30
 
-// newConn makes a connection of a descriptor. Driver, which may be nil, is the loop that makes its system calls.
-func newConn(fd int, peer netip.AddrPort, h *hub, count *Counters, driver *EventLoop) *Conn {
-	c := &Conn{fd: fd, peer: peer, hub: h, count: count}
-	if driver != nil {
-		c.driven = &driven{loop: driver, conn: c}
-	}
-	if h != nil {
-		h.add(c)
-		count.Accepted.Add(1)
-	}
+// join makes a connection one of its server's: from now on others may see it.
+func (c *Conn) join() *Conn {
+	c.hub.add(c)
+	c.count.Accepted.Add(1)
 	return c
 }
 

@@ -182,8 +182,21 @@ func (c *Conn) recvNow(p []byte) (int, syscall.Errno) {
 		r := c.driven.now(&request{kind: toReceive, buf: p})
 		return r.n, r.errno
 	}
+	if c.given {
+		return c.nothingToRead()
+	}
 	c.count.Syscalls.Add(1)
 	return raw.Recv(c.fd, p, 0)
+}
+
+// nothingToRead is what a read finds where a Completer receives all that comes.
+func (c *Conn) nothingToRead() (int, syscall.Errno) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state&ended != 0 {
+		return 0, 0
+	}
+	return 0, syscall.EAGAIN
 }
 
 // pollNow says what is ready of what is wanted.

@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ type Event struct {
 	Fd    int
 	Tag   uint32 // as given to Watch; 0 from pollers to which a descriptor is a number, whoever has it
 	Ready Interest
+	Done  *Completion // from a Completer: what it has done. It is the Completer's until it is recycled
 	conn  *Conn
 }
 
@@ -43,6 +45,7 @@ type LoopOptions struct {
 	Admit func(fd int) (why string) // why a descriptor cannot be waited for; nil admits all
 	Edge  bool                      // readiness is told once, when it comes: read until there is nothing more
 	Batch int                       // how many connections are accepted in a turn; 0 is acceptBatch
+	Alone bool                      // the loop has a thread of its own, and makes all calls from it
 }
 
 // A slot is what a loop knows of a descriptor: whose it is, and how often it has changed hands. An event of an earlier
@@ -54,15 +57,16 @@ type slot struct {
 
 // An EventLoop is one flow of control that serves a listener and many connections, in whatever way its Poller waits.
 type EventLoop struct {
-	ln     *Listener
-	count  *Counters
-	poller Poller
-	opts   LoopOptions
-	wake   int // an eventfd
-	events []Event
-	buf    []byte
-	unread []*Conn       // those with more to read than one turn takes; only under Edge
-	spawn  func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
+	ln        *Listener
+	count     *Counters
+	poller    Poller
+	completer Completer // the poller, if it is one
+	opts      LoopOptions
+	wake      int // an eventfd
+	events    []Event
+	buf       []byte
+	unread    []*Conn       // those with more to read than one turn takes; only under Edge
+	spawn     func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
 
 	mu       sync.Mutex
 	slots    []slot  // by descriptor
@@ -79,6 +83,7 @@ type EventLoop struct {
 func NewEventLoop(ln *Listener, p Poller, o LoopOptions) (*EventLoop, error) {
 	l := &EventLoop{ln: ln, count: ln.count, poller: p, opts: o, wake: -1, buf: make([]byte, bufferSize),
 		events: make([]Event, 0, 512)}
+	l.completer, _ = p.(Completer)
 	if o.Admit == nil {
 		l.opts.Admit = func(int) string { return "" }
 	}
@@ -134,6 +139,9 @@ func ServeLoops(ctx context.Context, ln *Listener, app App, loops ...*EventLoop)
 // RunLoop runs one loop on the calling goroutine. As it sometimes waits without the scheduler, which keeps a processor
 // busy while it sleeps, it gets one more.
 func RunLoop(ctx context.Context, app App, l *EventLoop) error {
+	if l.opts.Alone {
+		runtime.LockOSThread() // never unlocked: the thread ends with the loop
+	}
 	raw.MoreProcs(1)
 	defer raw.MoreProcs(-1)
 	return l.run(ctx, &app)

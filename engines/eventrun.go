@@ -16,6 +16,12 @@ const readBatch = 16
 
 // run is the loop.
 func (l *EventLoop) run(ctx context.Context, app *App) error {
+	if l.completer != nil {
+		if errno := l.completer.Begin(); errno != 0 {
+			return &Error{l.opts.Name, "", errno}
+		}
+		defer l.completer.Finish()
+	}
 	defer l.end(app)
 	busy, listening := false, true
 	for ctx.Err() == nil {
@@ -96,6 +102,8 @@ func (l *EventLoop) dispatch(ev *Event, app *App) {
 	c := ev.conn
 	ev.conn = nil
 	switch {
+	case ev.Done != nil:
+		l.complete(ev, c, app)
 	case c != nil && c.driven != nil:
 		c.driven.serve(ev.Ready)
 	case c != nil:
@@ -115,7 +123,7 @@ func (l *EventLoop) turn(c *Conn, fd int, ready Interest, app *App) {
 		l.forget(fd, c)
 		return
 	}
-	if !l.opts.Edge || app.Data == nil && app.Readable != nil {
+	if !l.opts.Edge || app.readsItself() {
 		return // a handler that reads for itself has to see what comes of not reading
 	}
 	for n := 1; c.unfinished(); n++ {
@@ -141,30 +149,35 @@ func (l *EventLoop) accept(app *App) {
 		if err != nil {
 			return // the queue is empty, or there is a pause; the rest is told of again
 		}
-		fd := c.Fileno()
-		if why := l.opts.Admit(fd); why != "" {
+		if why := l.opts.Admit(c.fd); why != "" {
 			l.ln.Refuse(c, why)
 			continue
 		}
-		l.mu.Lock()
-		for fd >= len(l.slots) {
-			l.slots = append(l.slots, slot{})
+		l.take(c, app)
+	}
+}
+
+// take makes the loop the one of a connection just accepted.
+func (l *EventLoop) take(c *Conn, app *App) {
+	fd := c.fd
+	l.mu.Lock()
+	for fd >= len(l.slots) {
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[fd]
+	if s.tag++; s.tag == 0 {
+		s.tag = 1
+	}
+	s.conn = c
+	ok := c.driven != nil && l.adopt(c, fd)
+	l.mu.Unlock()
+	switch {
+	case c.driven == nil:
+		if !c.Begin(l, app) {
+			l.forget(fd, c)
 		}
-		s := &l.slots[fd]
-		if s.tag++; s.tag == 0 {
-			s.tag = 1
-		}
-		s.conn = c
-		ok := driver != nil && l.adopt(c, fd)
-		l.mu.Unlock()
-		switch {
-		case driver == nil:
-			if !c.Begin(l, app) {
-				l.forget(fd, c)
-			}
-		case !ok:
-			c.closeDescriptor()
-		}
+	case !ok:
+		c.closeDescriptor()
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *hub) listener(fd int, cfg Config, count *Counters) *Listener {
 	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count}
 	ln.wait.fd, ln.wait.stop, ln.wait.count, ln.wait.base = fd, h.stopFd, count, h.base
 	if cfg.Proto == "udp" {
-		ln.socket = newConn(fd, netip.AddrPort{}, nil, count, nil)
+		ln.socket = &Conn{fd: fd, count: count}
 	}
 	h.listeners = append(h.listeners, ln.shared)
 	return ln
@@ -115,7 +115,11 @@ func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			return newConn(fd, peer, ln.hub, ln.count, driver), nil
+			c := &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
+			if driver != nil {
+				c.driven = &driven{loop: driver, conn: c}
+			}
+			return c.join(), nil
 		case errno == syscall.EAGAIN:
 			return nil, errno
 		case errno == syscall.EBADF || errno == syscall.EINVAL:

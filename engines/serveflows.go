@@ -2,7 +2,6 @@ package engines
 
 import (
 	"context"
-	"runtime"
 	"sync"
 )
 
@@ -22,8 +21,6 @@ func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error 
 	defer stop()
 	failed := make(chan error, 1)
 	Go("an event loop", func() error {
-		// Never unlocked: the thread ends with the loop.
-		runtime.LockOSThread()
 		ln.count.Threads.Add(1)
 		defer ln.count.Threads.Add(-1)
 		return RunLoop(over, app, l)

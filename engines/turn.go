@@ -113,7 +113,7 @@ func gone(fd int) error {
 
 // input reads once and hands over what came, or lets the handler read.
 func (c *Conn) input(app *App, buf []byte) {
-	if app.Readable != nil && app.Data == nil {
+	if app.readsItself() {
 		c.outcome(nil, c.readable(app))
 		return
 	}

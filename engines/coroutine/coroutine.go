@@ -27,7 +27,7 @@ type engine struct{ loop *engines.EventLoop }
 func (e *engine) Prepare(ln *engines.Listener) error {
 	p, err := engines.NewEpoll(ln, false, true)
 	if err == nil {
-		e.loop, err = engines.NewEventLoop(ln, p, engines.LoopOptions{Name: "epoll_wait"})
+		e.loop, err = engines.NewEventLoop(ln, p, engines.LoopOptions{Name: "epoll_wait", Alone: true})
 	}
 	return err
 }

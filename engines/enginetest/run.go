@@ -37,10 +37,15 @@ func RunShortage(t *testing.T, model engines.Model) {
 	}
 }
 
-// RunCrowd is the row "crowd" with n clients, for numbers that are too many for a row. The test binary's TestMain must be
-// Main.
+// RunCrowd is the row "crowd" with n clients and a linear handler, for numbers that are too many for a row. The test
+// binary's TestMain must be Main.
 func RunCrowd(ctx context.Context, start Starter, n int) error {
 	return crowd(n)(ctx, start, linearKit())
+}
+
+// RunEventCrowd is RunCrowd with an event handler.
+func RunEventCrowd(ctx context.Context, start Starter, n int) error {
+	return crowd(n)(ctx, start, eventKit())
 }
 
 // Main is TestMain for packages that use this one: the suite starts the test binary again, as clients in another

@@ -49,6 +49,22 @@ func runServer(args []string, models []engines.Model) int {
 // ThreadsOf runs a server of a model under strace and says which of its threads made which system calls on its
 // connections. The test is skipped where there is no strace, or it may not trace.
 func ThreadsOf(t *testing.T, model, style string) map[string]map[string]int {
+	return threadsIn(traceOf(t, model, style))
+}
+
+// CallsOf does the same and says how often it made which system calls that have to do with sockets and rings.
+func CallsOf(t *testing.T, model, style string) map[string]int {
+	calls := map[string]int{}
+	for line := range strings.Lines(traceOf(t, model, style)) {
+		if m := regexp.MustCompile(`^\d+ +([a-z0-9_]+)\(`).FindStringSubmatch(line); m != nil {
+			calls[m[1]]++
+		}
+	}
+	return calls
+}
+
+// traceOf is what strace writes about a server that some clients talk to.
+func traceOf(t *testing.T, model, style string) string {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -64,7 +80,7 @@ func ThreadsOf(t *testing.T, model, style string) map[string]map[string]int {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, strace, "-f", "-o", trace, "-e", "signal=none",
-		"-e", "trace=accept4,recvfrom,sendto,shutdown,close,setsockopt", exe, serverRole, model, style)
+		"-e", "trace=accept4,recvfrom,sendto,shutdown,close,setsockopt,epoll_pwait,io_uring_enter", exe, serverRole, model, style)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +105,7 @@ func ThreadsOf(t *testing.T, model, style string) map[string]map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return threadsIn(string(text))
+	return string(text)
 }
 
 // talk has some clients talk at the same time.
