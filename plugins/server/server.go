@@ -23,7 +23,7 @@ c:send("hello")
 print(c:recv())  --> HELLO`},
 				{Name: "models", Returns: "list of {name, style, about, available, why_not}", Call: models,
 					Doc:     "Lists the server models, and which of them this machine can run.",
-					Example: `for _, m in ipairs(server.models()) do assert(m.available, m.why_not) end`},
+					Example: `for _, m in ipairs(server.models()) do assert(m.available or m.why_not) end`},
 				{Name: "handlers", Returns: "list of {name, about}", Call: nativeHandlers,
 					Doc:     "Lists the native handlers, written in Go.",
 					Example: `for _, h in ipairs(server.handlers()) do io.write(h.name, " ") end print()  --> chargen daytime discard echo http`},

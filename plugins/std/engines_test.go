@@ -31,6 +31,7 @@ var promises = []struct {
 	{"epoll", `trigger = "edge",`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsEdgeEpoll}},
 	{"epoll", `workers = 3,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 1)}},
 	{"epoll", `workers = 3, reuse_port = true,`, enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 3)}},
+	{"uring", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsUring}},
 	{"coroutine", "", enginetest.Promise{Linear: true, Events: true, Crowd: 200, Is: enginetest.IsCoroutine}},
 	{"goroutine", "", enginetest.Promise{Linear: true, Events: true, Crowd: 200, Is: enginetest.IsGoroutine}},
 }
@@ -40,6 +41,7 @@ var promises = []struct {
 func TestConformanceThroughScripts(t *testing.T) {
 	for _, p := range promises {
 		t.Run(p.model+p.options, func(t *testing.T) {
+			needModel(t, p.model)
 			enginetest.Run(t, p.Promise, func(ctx context.Context, app engines.App) (enginetest.Running, error) {
 				return startScripted(ctx, fmt.Sprintf("model = %q, %s", p.model, p.options), app)
 			})

@@ -37,7 +37,7 @@ crowd:close()
 eventually("all are closed", function() return s:stats().active == 0 end)
 local c = assert(client.dial(s.addr))
 c:send("again") assert(c:recv(5, {timeout = 5}) == "again")`)
-	each(t, []string{"poll", "epoll"}, crowd+`
+	each(t, []string{"poll", "epoll", "uring"}, crowd+`
 assert(crowd:recv(4) == 2000)
 assert(s:stats().errors == 0 and s:stats().active == 2000)`)
 }

@@ -8,10 +8,22 @@ import (
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
 
+// needModel skips where the machine cannot run a model.
+func needModel(t *testing.T, name string) {
+	for _, m := range models().Models {
+		if m.Name == name && m.Probe != nil {
+			if err := m.Probe(); err != nil {
+				t.Skip(err)
+			}
+		}
+	}
+}
+
 // each runs Lua on every model; MODEL is its name.
 func each(t *testing.T, models []string, source string) {
 	for _, m := range models {
 		t.Run(m, func(t *testing.T) {
+			needModel(t, m)
 			w := plugintest.New(t, All()...)
 			if out, err := w.Run(fmt.Sprintf("local MODEL = %q\n%s", m, source)); err != nil {
 				t.Errorf("%v\n%s", err, out)
@@ -21,10 +33,10 @@ func each(t *testing.T, models []string, source string) {
 }
 
 var (
-	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "coroutine", "goroutine"}
+	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "uring", "coroutine", "goroutine"}
 	flowModels  = []string{"iterative", "thread", "threadpool", "coroutine", "goroutine"}
-	loopModels  = []string{"select", "poll", "epoll"}
-	oneFlow     = []string{"iterative", "select", "poll", "epoll"}
+	loopModels  = []string{"select", "poll", "epoll", "uring"}
+	oneFlow     = []string{"iterative", "select", "poll", "epoll", "uring"}
 	manyFlows   = []string{"thread", "threadpool", "coroutine", "goroutine"}
 	conformance = `
 local function eventually(what, f)
@@ -208,6 +220,7 @@ assert(n == 210, n)`)
 func TestHandlerFails(t *testing.T) {
 	for _, m := range everyModel {
 		t.Run(m, func(t *testing.T) {
+			needModel(t, m)
 			w := plugintest.New(t, All()...)
 			out, err := w.Run(fmt.Sprintf(`local MODEL = %q
 local why

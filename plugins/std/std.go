@@ -11,6 +11,7 @@ import (
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 	"github.com/nsh-lab/nsh/engines/thread"
 	"github.com/nsh-lab/nsh/engines/threadpool"
+	"github.com/nsh-lab/nsh/engines/uring"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/check"
 	"github.com/nsh-lab/nsh/plugins/client"
@@ -36,6 +37,6 @@ func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
 		Models: []engines.Model{iterative.Model(), thread.Model(), threadpool.Model(),
-			selectmodel.Model(), poll.Model(), epoll.Model(), coroutine.Model(), goroutine.Model()},
+			selectmodel.Model(), poll.Model(), epoll.Model(), uring.Model(), coroutine.Model(), goroutine.Model()},
 	}
 }
