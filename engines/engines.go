@@ -28,7 +28,7 @@ type App struct {
 	Data     func(c *Conn, data []byte) (reply []byte, err error) // data is valid only during the call
 	Readable func(c *Conn) error                                  // instead of Data: nothing has been read; call c.Read
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
-	Close    func(c *Conn, err error)                             // err is nil for an orderly end
+	Close    func(c *Conn, err error) error                       // err is nil for an orderly end; the result is counted
 }
 
 // IsLinear says whether the App is one straight line per connection.

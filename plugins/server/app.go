@@ -161,7 +161,7 @@ func (o *options) events(env *lua.Env, scope *lua.Scope) engines.App {
 	}
 	if !o.OnClose.IsNil() {
 		do := call(o.OnClose)
-		app.Close = func(c *engines.Conn, why error) { do(connOf(c, true), closeReason(c, why)) }
+		app.Close = func(c *engines.Conn, why error) error { return do(connOf(c, true), closeReason(c, why)) }
 	}
 	return app
 }

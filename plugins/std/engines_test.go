@@ -143,12 +143,11 @@ func rowPlugin(app engines.App, hold chan struct{}, started chan<- *server.Serve
 		}),
 		fn("readable", "conn", func(c *plugins.Conn) error { return quiet(app.Readable(c.Conn)) }),
 		fn("writable", "conn", func(c *plugins.Conn) error { return app.Writable(c.Conn) }),
-		fn("close", "conn, err", func(c *plugins.Conn, why *lua.Fault) {
+		fn("close", "conn, err", func(c *plugins.Conn, why *lua.Fault) error {
 			if why == nil {
-				app.Close(c.Conn, nil)
-			} else {
-				app.Close(c.Conn, why)
+				return app.Close(c.Conn, nil)
 			}
+			return app.Close(c.Conn, why)
 		}),
 	}}}}
 }

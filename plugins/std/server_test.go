@@ -250,6 +250,49 @@ assert(s:stats().errors == 3, s:stats().errors)`, m))
 	}
 }
 
+// A handler that throws on every event ends its connections one by one; the server goes on, counts, prints each text
+// once, and stops in time with connections open.
+func TestHandlerThrowsAlways(t *testing.T) {
+	for _, m := range everyModel {
+		t.Run(m, func(t *testing.T) {
+			needModel(t, m)
+			w := plugintest.New(t, All()...)
+			out, err := w.Run(fmt.Sprintf("local MODEL = %q\n%s", m, conformance+`
+local s = assert(server.start{model = MODEL,
+  on_open = function() error("at the open") end, on_data = function() error("at the data") end,
+  on_writable = function() error("at the room") end, on_close = function() error("at the close") end})
+for i = 1, 25 do
+  local c = assert(client.dial(s.addr))
+  c:send("hello") c:recv({timeout = 5}) c:close()
+end
+eventually("all have ended", function() return s:stats().closed == 25 end)
+assert(s:stats().errors == 50, s:stats().errors)
+s:stop()
+s = assert(server.start{model = MODEL, on_data = function() error("at the data") end, on_close = function() error("at the close") end})
+for i = 1, 25 do
+  local c = assert(client.dial(s.addr))
+  c:send("hello") c:recv({timeout = 5}) c:close()
+end
+eventually("all have ended", function() return s:stats().closed == 25 end)
+assert(s:stats().errors == 50, s:stats().errors)
+for i = 1, 5 do assert(client.dial(s.addr)) end
+eventually("one at least is served", function() return s:stats().active > 0 end)
+local t = fiber.now()
+s:stop()
+assert(fiber.now() - t < 1, fiber.now() - t)
+assert(s:stats().active == 0)`))
+			if err != nil {
+				t.Error(err)
+			}
+			for _, text := range []string{"at the open", "at the data", "at the close"} {
+				if n := strings.Count(out, text); n < 1 || n > 2 { // once for each server
+					t.Errorf("%q was printed %d times:\n%s", text, n, out)
+				}
+			}
+		})
+	}
+}
+
 func TestServerMisuse(t *testing.T) {
 	w := plugintest.New(t, All()...)
 	for source, want := range map[string]string{
