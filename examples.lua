@@ -50,7 +50,7 @@ section("a slow handler, and who waits for whom", function()
     s:stop()
     return waited, fiber.now() - t
   end
-  for _, model in ipairs{"iterative", "select", "epoll"} do
+  for _, model in ipairs{"iterative", "select", "poll", "epoll"} do
     local waited, t = second_client(model)
     check(waited, ("%s: the second client waited for the first, %.2f s"):format(model, t))
   end

@@ -468,7 +468,7 @@ function lab.line(...) end
 ---@field addr string Where it listens, "host:port".
 ---@field port number The port alone.
 ---@field model string Its model's name.
----@field proto string "tcp".
+---@field proto string "tcp" or "udp".
 local _Server = {}
 
 ---What it has done and is doing. threads and processes are those alive now for connections; reasons says what the errors were.
@@ -486,7 +486,7 @@ function _Server:wait() end
 ---Ends it: when it returns nothing listens and every connection is closed. That takes less than a second.
 function _Server:stop() end
 
----A TCP connection: in a server's handler, or from client.dial. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.
+---A TCP connection: in a server's handler, or from client.dial. In a handler for proto = "udp" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.
 ---@class Conn
 ---@field local_addr string This end, "host:port".
 ---@field peer_addr string The other end, "host:port".
@@ -557,11 +557,11 @@ server = {}
 ---@field backlog? number connections that may wait to be accepted, for listen(2)
 ---@field reuse_addr? boolean SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
----@field workers? number workers that share the listener
----@field trigger? string how epoll reports readiness
+---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
+---@field trigger? string epoll tells as long as there is something to read (level), or once when something has come (edge)
 ---@field isolate? boolean give workers a Lua world of their own; no model here has workers yet, so true is refused
 ---@field send_limit? number bytes that may wait in a connection's output queue
----@field proto? string transport protocol
+---@field proto? string transport protocol; with udp a handler is called for each datagram, and conn stands for its sender
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
 ---Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers().

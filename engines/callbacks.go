@@ -25,6 +25,5 @@ func (c *Conn) writable(app *App) (err error) {
 
 func (c *Conn) closed(app *App, why error) (err error) {
 	defer caught(&err)
-	app.Close(c, why)
-	return nil
+	return app.Close(c, why)
 }

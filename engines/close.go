@@ -41,7 +41,11 @@ func (c *Conn) Reset() error {
 		return net.ErrClosed
 	}
 	defer c.release()
-	if errno := raw.SetLinger(c.fd, true, 0); errno != 0 {
+	if c.gram != nil {
+		return syscall.EOPNOTSUPP // there is no connection to end
+	}
+	var errno syscall.Errno
+	if c.onThread(func() { errno = raw.SetLinger(c.fd, true, 0) }); errno != 0 {
 		return errno
 	}
 	c.lingers.Store(false)
@@ -76,13 +80,17 @@ func (c *Conn) Shutdown(how string) error {
 		return net.ErrClosed
 	}
 	defer c.release()
+	if c.gram != nil {
+		return syscall.EOPNOTSUPP
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if direction == syscall.SHUT_WR && len(c.out) > c.outAt {
 		c.state |= halfClosing
 		return nil
 	}
-	if errno := raw.Shutdown(c.fd, direction); errno != 0 {
+	var errno syscall.Errno
+	if c.onThread(func() { errno = raw.Shutdown(c.fd, direction) }); errno != 0 {
 		return errno
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A Conn is a TCP connection: one that a server accepted, or one that Dial opened. Its methods may be called from any
-// goroutine.
+// A Conn is a TCP connection: one that a server accepted, or one that Dial opened; or it stands for the sender of a
+// datagram that a server received. Its methods may be called from any goroutine.
 //
 // It is used in one of two ways. A flow of control of its own waits in Recv and Send. Under an event loop nothing
 // waits: Read takes what is there, Send queues what does not fit.
@@ -20,7 +20,10 @@ type Conn struct {
 	id      uint64
 	hub     *hub // nil for a client's
 	count   *Counters
-	prev    *Conn // in the hub's list
+	driven  *driven   // nil: whoever calls a method makes the system calls
+	gram    *datagram // nil: a connection
+	given   bool      // a Completer receives all that comes
+	prev    *Conn     // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
 	lingers atomic.Bool // SO_LINGER has a time: closing may block
@@ -50,12 +53,10 @@ type flow struct {
 // that still does closes it. So a descriptor is never used, or closed, after it has become another file's.
 const closedBit = 1 << 30
 
-func newConn(fd int, peer netip.AddrPort, h *hub, count *Counters) *Conn {
-	c := &Conn{fd: fd, peer: peer, hub: h, count: count}
-	if h != nil {
-		h.add(c)
-		count.Accepted.Add(1)
-	}
+// join makes a connection one of its server's: from now on others may see it.
+func (c *Conn) join() *Conn {
+	c.hub.add(c)
+	c.count.Accepted.Add(1)
 	return c
 }
 
@@ -66,6 +67,9 @@ func (c *Conn) acquire() bool {
 		if n&closedBit != 0 {
 			return false
 		}
+		if c.gram != nil {
+			return c.gram.socket.acquire()
+		}
 		if c.refs.CompareAndSwap(n, n+1) {
 			return true
 		}
@@ -73,6 +77,10 @@ func (c *Conn) acquire() bool {
 }
 
 func (c *Conn) release() {
+	if c.gram != nil {
+		c.gram.socket.release()
+		return
+	}
 	if c.refs.Add(-1) == closedBit {
 		c.free()
 	}
@@ -81,6 +89,9 @@ func (c *Conn) release() {
 // closeDescriptor closes the connection now, or as soon as the calls that are going on have ended. Only the first
 // call does anything, and says so.
 func (c *Conn) closeDescriptor() bool {
+	if c.gram != nil {
+		return c.refs.CompareAndSwap(0, closedBit) // the descriptor is the server's
+	}
 	for {
 		n := c.refs.Load()
 		if n&closedBit != 0 {
@@ -97,7 +108,7 @@ func (c *Conn) closeDescriptor() bool {
 	if f != nil {
 		f.closed.Store(true)
 		f.poke()
-		if f.parked == nil && c.refs.Load() != closedBit+1 {
+		if f.parked == nil && f.driven == nil && c.refs.Load() != closedBit+1 {
 			raw.Shutdown(c.fd, syscall.SHUT_RDWR) // wakes a ppoll that has no wake-up in its set
 		}
 	}
@@ -113,13 +124,35 @@ func (c *Conn) free() {
 	c.out, c.outAt = nil, 0
 	c.mu.Unlock()
 	c.count.Unsent.Add(int64(-unsent))
-	if f == nil || !f.close() {
-		if c.lingers.Load() {
-			raw.CloseSlowly(c.fd)
-		} else {
-			raw.Close(c.fd)
-		}
+	switch {
+	case f != nil && f.close():
+		c.freed()
+	case c.driven != nil:
+		c.driven.ask(&request{kind: toCall, call: func() {
+			c.driven.loop.forget(c.fd, c)
+			if c.lingers.Load() { // the loop has other things to do than to wait for this one's peer
+				Go("a slow close", func() error { c.closeFd(); return nil }, func(error) { c.freed() })
+				return
+			}
+			c.closeFd()
+			c.freed()
+		}})
+	default:
+		c.closeFd()
+		c.freed()
 	}
+}
+
+func (c *Conn) closeFd() {
+	if c.lingers.Load() {
+		raw.CloseSlowly(c.fd)
+	} else {
+		raw.Close(c.fd)
+	}
+}
+
+// freed counts the end.
+func (c *Conn) freed() {
 	if c.hub != nil {
 		c.count.Closed.Add(1)
 		c.hub.remove(c)
@@ -145,6 +178,10 @@ func (c *Conn) waiting() *flow {
 	if c.flow == nil {
 		c.flow = &flow{}
 		c.flow.fd, c.flow.stop, c.flow.count = c.fd, -1, c.count
+		if c.driven != nil {
+			c.flow.driven = c.driven
+			c.flow.in.roused, c.flow.out.roused = make(chan struct{}, 1), make(chan struct{}, 1)
+		}
 		if c.hub != nil {
 			c.flow.stop, c.flow.base = c.hub.stopFd, c.hub.base
 		}
@@ -174,7 +211,7 @@ func (c *Conn) ID() uint64 { return c.id }
 
 // Fileno is the descriptor, or -1 once the connection is closed.
 func (c *Conn) Fileno() int {
-	if c.refs.Load()&closedBit != 0 {
+	if c.refs.Load()&closedBit != 0 || c.gram != nil && c.gram.socket.Fileno() < 0 {
 		return -1
 	}
 	return c.fd
@@ -193,7 +230,7 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.local.IsValid() && open {
-		c.local = raw.LocalAddr(c.fd)
+		c.onThread(func() { c.local = raw.LocalAddr(c.fd) })
 	}
 	return c.local
 }

@@ -70,7 +70,7 @@ func dialOne(ctx context.Context, o DialOptions, from, to netip.AddrPort) (*Conn
 		raw.Close(fd)
 		return nil, err
 	}
-	c := newConn(fd, to, nil, new(Counters))
+	c := &Conn{fd: fd, peer: to, count: new(Counters)}
 	if err := c.connect(ctx, to); err != nil {
 		c.Close()
 		return nil, err

@@ -18,6 +18,9 @@ type Engine interface {
 // line per connection, whose return closes it. An event one has any of the others; a nil callback costs nothing.
 //
 // A callback that returns an error, or panics, closes its connection with that error; the server goes on.
+//
+// A datagram server has Data, called for each datagram, whose reply is one datagram back, even an empty one, unless it
+// is nil; or Linear, a straight line for each datagram. There is nothing to open or close, and nothing is queued.
 type App struct {
 	Linear func(ctx context.Context, c *Conn) error
 
@@ -25,7 +28,7 @@ type App struct {
 	Data     func(c *Conn, data []byte) (reply []byte, err error) // data is valid only during the call
 	Readable func(c *Conn) error                                  // instead of Data: nothing has been read; call c.Read
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
-	Close    func(c *Conn, err error)                             // err is nil for an orderly end
+	Close    func(c *Conn, err error) error                       // err is nil for an orderly end; the result is counted
 }
 
 // IsLinear says whether the App is one straight line per connection.
@@ -55,15 +58,21 @@ type Model struct {
 	Style  string // "linear" or "event": how the model itself is built
 	Linear bool   // it gives a connection a flow of its own, so that linear handlers can run
 	About  string
-	New    func(Options) (Engine, error)
-	Probe  func() error // why this machine cannot run it; nil when it can
-	Roles  []Role
+
+	Workers    int  // how many it has when nobody says; 0 for a model without workers
+	MaxWorkers int  // as many as it may have
+	Edge       bool // it can wait for edges: Options.Trigger
+	Datagrams  bool // it serves UDP, too: Config.Proto
+
+	New   func(Options) (Engine, error)
+	Probe func() error // why this machine cannot run it; nil when it can
+	Roles []Role
 }
 
 // Options are what a Model is made with.
 type Options struct {
-	Workers   int
-	Trigger   string // "level" or "edge"
+	Workers   int    // 0 is the model's own number
+	Trigger   string // "level" or "edge"; "" is "level"
 	SendLimit int    // bytes that may wait in a connection's output queue
 }
 

@@ -65,6 +65,8 @@ func Code(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case errors.Is(err, syscall.EOPNOTSUPP):
+		return "EOPNOTSUPP" // the kernel's name for it; POSIX has a second one for the same number, ENOTSUP
 	case errors.As(err, &errno):
 		return unix.ErrnoName(errno)
 	case errors.As(err, &dns) && dns.IsNotFound:

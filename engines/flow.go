@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"syscall"
-
-	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // Flow runs an App on a connection that has a flow of control of its own, until the connection is closed. So event
@@ -17,7 +15,7 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		return
 	}
 	f := c.waiting()
-	if f.parked == nil {
+	if f.parked == nil && f.driven == nil {
 		// Others may send on this connection, and so change what it waits for. WakeUps has made this before the accept.
 		if _, err := f.wake.ensure(); err != nil {
 			c.blame(err)
@@ -58,7 +56,7 @@ func (c *Conn) awaitTurn(ctx context.Context, f *flow) (Interest, error) {
 	c.mu.Unlock()
 	ready, err := f.wait(ctx, want)
 	// A parked flow waits in one direction only, so the other is asked for.
-	if f.parked != nil && ready == Out && want&In != 0 && raw.PollNow(c.fd, raw.PollIn) != 0 {
+	if f.parked != nil && ready == Out && want&In != 0 && c.pollNow(In) != 0 {
 		ready |= In
 	}
 	return ready, err

@@ -18,11 +18,12 @@ type hub struct {
 
 	mu          sync.Mutex
 	first, last *Conn // open connections, oldest first
-	holders     int   // the listener and the open connections
+	holders     int   // the listeners, as one, and the open connections
 	lastID      uint64
 	errors      int64
 	reasons     map[string]int64
 	workers     []*Counters
+	listeners   []*shared     // the first, and those of workers that have their own
 	gone        chan struct{} // closed when nobody holds the hub any more
 }
 

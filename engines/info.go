@@ -12,7 +12,9 @@ func (c *Conn) Info() (*unix.TCPInfo, error) {
 		return nil, net.ErrClosed
 	}
 	defer c.release()
-	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	var info *unix.TCPInfo
+	var err error
+	c.onThread(func() { info, err = unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO) })
 	if err != nil {
 		return nil, &Error{"get TCP_INFO", "", err}
 	}

@@ -11,6 +11,7 @@ import (
 
 // Config says where a server listens, and how. The zero value listens on a free port of 127.0.0.1.
 type Config struct {
+	Proto     string // "tcp" or "udp"; "" is "tcp"
 	Addr      string // "host:port"; "" is the place's HomeAddr
 	Backlog   int    // how many connections may wait to be accepted; 0 is 128
 	ReuseAddr bool   // SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
@@ -21,8 +22,8 @@ type Config struct {
 	Known     []Model                          // the models that a hint may name
 }
 
-// Listen makes a listener: a plain TCP socket, bound and listening. Plain, because Go's own default would be MPTCP,
-// which other programs show, and treat, differently. Errors wrap the kernel's errno.
+// Listen makes a listener: a plain TCP socket, bound and listening, or a UDP one, bound. Plain, because Go's own default
+// would be MPTCP, which other programs show, and treat, differently. Errors wrap the kernel's errno.
 func Listen(ctx context.Context, cfg Config) (*Listener, error) {
 	if cfg.Place == nil {
 		cfg.Place = Here{}
@@ -73,7 +74,11 @@ func warmUp() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
 // bind makes one listening socket.
 func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {
-	fd, err = cfg.Place.Socket(family(addr), syscall.SOCK_STREAM, syscall.IPPROTO_TCP)
+	kind, proto := syscall.SOCK_STREAM, syscall.IPPROTO_TCP
+	if cfg.Proto == "udp" {
+		kind, proto = syscall.SOCK_DGRAM, syscall.IPPROTO_UDP
+	}
+	fd, err = cfg.Place.Socket(family(addr), kind, proto)
 	if err != nil {
 		return -1, &Error{"listen", addr.String(), err}
 	}
@@ -86,7 +91,7 @@ func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {
 	for _, option := range []struct {
 		wanted bool
 		name   int
-	}{{cfg.ReuseAddr, syscall.SO_REUSEADDR}, {cfg.ReusePort, soReusePort}} {
+	}{{cfg.ReuseAddr && cfg.Proto != "udp", syscall.SO_REUSEADDR}, {cfg.ReusePort, soReusePort}} {
 		if option.wanted {
 			if errno := raw.SetInt(fd, syscall.SOL_SOCKET, option.name, 1); errno != 0 {
 				return fd, errno
@@ -99,6 +104,9 @@ func bind(cfg Config, addr netip.AddrPort) (fd int, err error) {
 	}
 	if err := syscall.Bind(fd, sa); err != nil {
 		return fd, err
+	}
+	if cfg.Proto == "udp" {
+		return fd, nil
 	}
 	return fd, syscall.Listen(fd, cfg.Backlog)
 }

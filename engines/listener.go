@@ -12,7 +12,7 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A Listener is a bound, listening socket, and the account of the connections that came from it.
+// A Listener is a bound, listening socket, or a bound one for datagrams, and the account of the connections that came from it.
 type Listener struct {
 	*shared
 	count *Counters
@@ -28,7 +28,8 @@ type shared struct {
 	once   sync.Once
 	closed atomic.Bool
 	back   backoff
-	opts   Options
+	socket *Conn // of a datagram server: the listener as what is received from and sent on; nil for TCP
+	cfg    Config
 }
 
 func newListener(fd, stopFd int, cfg Config) *Listener {
@@ -42,8 +43,17 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 		h.limit = DefaultSendLimit
 	}
 	h.workers = []*Counters{new(Counters)}
-	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), opts: cfg.Options}, h.workers[0], nil}
-	ln.wait.fd, ln.wait.stop, ln.wait.count = fd, stopFd, ln.count
+	return h.listener(fd, cfg, h.workers[0])
+}
+
+// listener is a listening descriptor that the hub knows.
+func (h *hub) listener(fd int, cfg Config, count *Counters) *Listener {
+	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count, nil}
+	ln.wait.fd, ln.wait.stop, ln.wait.count, ln.wait.base = fd, h.stopFd, count, h.base
+	if cfg.Proto == "udp" {
+		ln.socket = &Conn{fd: fd, count: count}
+	}
+	h.listeners = append(h.listeners, ln.shared)
 	return ln
 }
 
@@ -57,17 +67,13 @@ func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
 func (ln *Listener) Counters() *Counters { return ln.count }
 
 // Stats is what was counted so far, over all workers.
-func (ln *Listener) Stats() Stats {
-	s := ln.hub.stats()
-	s.Queued = ln.queued()
-	return s
-}
+func (ln *Listener) Stats() Stats { return ln.hub.stats() }
 
 // queued is how many connections wait in the kernel's queue to be accepted: TCP_INFO of a listener says it in the
 // field for unacknowledged segments (tcp(7), net/ipv4/tcp.c tcp_get_info).
-func (ln *Listener) queued() int64 {
-	if ln.closed.Load() {
-		return 0
+func (ln *shared) queued() int64 {
+	if ln.closed.Load() || ln.socket != nil {
+		return 0 // the kernel does not tell how many datagrams wait
 	}
 	var info [104]byte
 	n, errno := raw.GetOption(ln.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, info[:])
@@ -80,18 +86,11 @@ func (ln *Listener) queued() int64 {
 // Conns lists the open connections, oldest first.
 func (ln *Listener) Conns() []*Conn { return ln.hub.conns() }
 
-// ForWorker is the same listener with the counters of worker i, from 0.
-func (ln *Listener) ForWorker(i int) *Listener {
-	ln.hub.mu.Lock()
-	defer ln.hub.mu.Unlock()
-	for len(ln.hub.workers) <= i {
-		ln.hub.workers = append(ln.hub.workers, new(Counters))
-	}
-	return &Listener{ln.shared, ln.hub.workers[i], nil}
-}
-
 // Park lets Go's poller wait for the listener from now on: see Conn.Park.
 func (ln *Listener) Park() error {
+	if ln.socket != nil {
+		return ln.socket.Park()
+	}
 	p, err := park(ln.fd)
 	if err == nil {
 		ln.wait.parked = p
@@ -101,7 +100,10 @@ func (ln *Listener) Park() error {
 
 // Accept takes one connection, without waiting. EAGAIN is an empty queue, or a pause after the kernel had no
 // resources for another connection: Pause says how long. net.ErrClosed is the end.
-func (ln *Listener) Accept() (*Conn, error) {
+func (ln *Listener) Accept() (*Conn, error) { return ln.accept(nil) }
+
+// accept is Accept for a connection that driver, if there is one, makes the system calls of.
+func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 	if ln.Pause() > 0 {
 		return nil, syscall.EAGAIN
 	}
@@ -118,9 +120,12 @@ func (ln *Listener) Accept() (*Conn, error) {
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			c := newConn(fd, peer, ln.hub, ln.count)
+			c := &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
+			if driver != nil {
+				c.driven = &driven{loop: driver, conn: c}
+			}
 			ln.spare.give(c)
-			return c, nil
+			return c.join(), nil
 		case errno == syscall.EAGAIN:
 			return nil, errno
 		case errno == syscall.EBADF || errno == syscall.EINVAL:
@@ -170,18 +175,4 @@ func (ln *Listener) WaitAccept(ctx context.Context) (*Conn, error) {
 func (ln *Listener) Refuse(c *Conn, reason string) {
 	ln.hub.fail(reason)
 	c.closeDescriptor()
-}
-
-// Close stops listening. It is called by the engine, when nothing waits for the listener any more.
-func (ln *Listener) Close() error {
-	ln.spare.close()
-	ln.once.Do(func() {
-		ln.closed.Store(true)
-		ln.wait.closed.Store(true)
-		if !ln.wait.close() {
-			raw.Close(ln.fd)
-		}
-		ln.hub.drop()
-	})
-	return nil
 }

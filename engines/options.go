@@ -76,11 +76,16 @@ func findOption(name string) (socketOption, error) {
 
 // GetOption reads a socket option by its kernel name. The value is an int; SO_LINGER is seconds, or -1 when it is
 // off; TCP_CONGESTION is a string.
-func (c *Conn) GetOption(name string) (any, error) {
+func (c *Conn) GetOption(name string) (value any, err error) {
 	if !c.acquire() {
 		return nil, net.ErrClosed
 	}
 	defer c.release()
+	c.onThread(func() { value, err = c.getOption(name) })
+	return value, err
+}
+
+func (c *Conn) getOption(name string) (any, error) {
 	switch name {
 	case "SO_LINGER":
 		l, err := unix.GetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER)
@@ -107,11 +112,16 @@ func (c *Conn) GetOption(name string) (any, error) {
 }
 
 // SetOption sets a socket option by its kernel name; value is an int, a bool, or for TCP_CONGESTION a string.
-func (c *Conn) SetOption(name string, value any) error {
+func (c *Conn) SetOption(name string, value any) (err error) {
 	if !c.acquire() {
 		return net.ErrClosed
 	}
 	defer c.release()
+	c.onThread(func() { err = c.setOption(name, value) })
+	return err
+}
+
+func (c *Conn) setOption(name string, value any) error {
 	if text, ok := value.(string); ok && name == "TCP_CONGESTION" {
 		return unix.SetsockoptString(c.fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, text)
 	}

@@ -19,13 +19,24 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
 		return n, nil
 	}
-	c.count.Syscalls.Add(1)
-	n, errno := raw.Recv(c.fd, p, 0)
+	if c.gram != nil {
+		return c.gram.take(p)
+	}
+	n, errno := c.recvNow(p)
 	return c.received(n, errno)
 }
 
-// TryRecv is Read: what is there already, for a caller that waits another way.
-func (c *Conn) TryRecv(p []byte) (int, error) { return c.Read(p) }
+// TryRecv is Read for a caller that would rather call Recv than wait for anybody: where another thread makes the calls
+// it gives only what has been received already.
+func (c *Conn) TryRecv(p []byte) (int, error) {
+	if c.driven == nil {
+		return c.Read(p)
+	}
+	if n := c.takeRest(p); n > 0 || len(p) == 0 {
+		return n, nil
+	}
+	return 0, syscall.EAGAIN
+}
 
 // received turns the outcome of a recv into what Go code expects, counts it, and remembers how the stream ended.
 func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
@@ -40,6 +51,9 @@ func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
 		c.mu.Unlock()
 		return 0, io.EOF
 	case syscall.EAGAIN:
+		c.mu.Lock()
+		c.state |= empty
+		c.mu.Unlock()
 		return 0, errno
 	}
 	c.failed(errno)
@@ -105,10 +119,12 @@ func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
 		return n, nil
 	}
+	if c.gram != nil {
+		return c.gram.take(p)
+	}
 	for {
 		if c.eventful() {
-			c.count.Syscalls.Add(1)
-			n, errno := raw.Recv(c.fd, p, 0)
+			n, errno := c.recvNow(p)
 			return c.received(n, errno)
 		}
 		n, errno, ok, err := f.recvOnce(ctx, p)
@@ -125,6 +141,11 @@ func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
 func (f *flow) recvOnce(ctx context.Context, p []byte) (n int, errno syscall.Errno, ok bool, err error) {
 	if f.parked != nil {
 		return f.parked.recv(ctx, &f.waiter, p)
+	}
+	if f.driven != nil {
+		r := &request{kind: toReceive, want: In, buf: p}
+		ok, err = f.driven.await(ctx, &f.waiter, r)
+		return r.n, r.errno, ok, err
 	}
 	ready, err := f.wait(ctx, In)
 	if err != nil || ready == 0 {

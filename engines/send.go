@@ -16,11 +16,16 @@ const DefaultSendLimit = 1 << 20
 // Under an event loop nothing waits: what fits goes to the kernel at once, the rest is queued. When the queue is at
 // its limit already, nothing of data is taken and the error is EAGAIN; Writable comes when there is room again. So
 // the queue never holds more than the limit and one send.
+//
+// To the sender of a datagram each Send is one datagram: EMSGSIZE when that would be too long for one.
 func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	if !c.acquire() {
 		return 0, net.ErrClosed
 	}
 	defer c.release()
+	if c.gram != nil {
+		return c.answer(ctx, data)
+	}
 	if c.eventful() {
 		return c.enqueue(data, true)
 	}
@@ -30,13 +35,12 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	}
 	defer f.send.leave()
 	for n < len(data) {
-		m, errno := c.sendSome(data[n:])
+		m, errno, err := c.sendOn(ctx, f, data[n:])
 		n += m
 		switch {
+		case err != nil:
+			return n, err
 		case errno == syscall.EAGAIN:
-			if _, err := f.wait(ctx, Out); err != nil {
-				return n, err
-			}
 		case errno != 0:
 			c.failed(errno)
 			return n, errno
@@ -47,10 +51,31 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	return n, nil
 }
 
+// sendOn sends what the kernel takes, and waits until it takes more if that was not all. EAGAIN means to go on.
+func (c *Conn) sendOn(ctx context.Context, f *flow, data []byte) (n int, errno syscall.Errno, err error) {
+	if f.driven != nil {
+		r := &request{kind: toSend, want: Out, buf: data}
+		_, err := f.driven.await(ctx, &f.waiter, r)
+		c.count.BytesOut.Add(int64(r.n))
+		return r.n, r.errno, err
+	}
+	if n, errno = c.sendSome(data); errno == syscall.EAGAIN {
+		_, err = f.wait(ctx, Out)
+	}
+	return n, errno, err
+}
+
 // sendSome gives the kernel what it takes, and counts it.
 func (c *Conn) sendSome(data []byte) (int, syscall.Errno) {
-	c.count.Syscalls.Add(1)
-	n, errno := raw.Send(c.fd, data)
+	var n int
+	var errno syscall.Errno
+	if c.driven != nil {
+		r := c.driven.now(&request{kind: toSend, buf: data})
+		n, errno = r.n, r.errno
+	} else {
+		c.count.Syscalls.Add(1)
+		n, errno = raw.Send(c.fd, data)
+	}
 	if n > 0 {
 		c.count.BytesOut.Add(int64(n))
 	}
@@ -109,7 +134,7 @@ func (c *Conn) flush() {
 		c.out, c.outAt = nil, 0 // a buffer is held only while there is something in it
 		if c.state&halfClosing != 0 {
 			c.state &^= halfClosing
-			raw.Shutdown(c.fd, syscall.SHUT_WR)
+			c.onThread(func() { raw.Shutdown(c.fd, syscall.SHUT_WR) })
 		}
 	case c.outAt > len(c.out)/2:
 		c.out, c.outAt = c.out[:copy(c.out, c.out[c.outAt:])], 0

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +32,9 @@ type Preparer interface {
 // Start listens and serves until ctx ends or Stop is called.
 func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, error) {
 	if err := fits(model, app, cfg.Known); err != nil {
+		return nil, err
+	}
+	if err := suits(model, app, &cfg); err != nil {
 		return nil, err
 	}
 	if model.Probe != nil {
@@ -93,6 +95,14 @@ func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
 // Model is the model's name.
 func (s *Server) Model() string { return s.model.Name }
 
+// Proto is "tcp" or "udp".
+func (s *Server) Proto() string {
+	if s.ln.Datagrams() {
+		return "udp"
+	}
+	return "tcp"
+}
+
 // Conns lists the open connections, oldest first.
 func (s *Server) Conns() []*Conn { return s.ln.Conns() }
 
@@ -129,31 +139,4 @@ func (s *Server) Stop() error {
 	}
 	return fmt.Errorf("model %q: %d handlers are still running %v after the stop; their connections are closed",
 		s.model.Name, len(open), stopLimit)
-}
-
-// fits says why a model cannot run an App.
-func fits(model Model, app App, known []Model) error {
-	events := app.Open != nil || app.Data != nil || app.Readable != nil || app.Writable != nil || app.Close != nil
-	switch {
-	case app.IsLinear() && events:
-		return errors.New("a handler is either linear or made of events, not both")
-	case !app.IsLinear() && !events:
-		return errors.New("a server needs a handler")
-	case app.Data != nil && app.Readable != nil:
-		return errors.New("on_data gets what was read, on_readable reads for itself: only one of them can be given")
-	case !app.IsLinear() || model.Linear:
-		return nil
-	}
-	var can []string
-	for _, m := range known {
-		if m.Linear {
-			can = append(can, m.Name)
-		}
-	}
-	if can == nil {
-		can = []string{"goroutine", "thread", "iterative"}
-	}
-	return fmt.Errorf("model %q has one flow of control for all its connections, so a handler that waits for its own "+
-		"connection would make every other one wait: give it event handlers (on_data, …), or take a model that gives "+
-		"each connection a flow of its own (%s)", model.Name, strings.Join(can, ", "))
 }

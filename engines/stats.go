@@ -10,7 +10,7 @@ type Stats struct {
 	Accepted int64 // connections taken from the kernel's queue
 	Active   int64 // of these, open now
 	Closed   int64
-	Queued   int64 // connections complete in the kernel that wait to be accepted, now
+	Queued   int64 // connections that nobody serves yet, now: in the kernel's queue, and in that of a pool
 	Unsent   int64 // bytes in the output queues of connections, now
 	BytesIn  int64
 	BytesOut int64
@@ -28,8 +28,8 @@ type Stats struct {
 type Counters struct {
 	Accepted, Closed, BytesIn, BytesOut atomic.Int64
 	Wakeups, Syscalls, Unsent           atomic.Int64
-	Threads, Processes                  atomic.Int64
-	_                                   [56]byte
+	Threads, Processes, Queued          atomic.Int64
+	_                                   [48]byte
 }
 
 // maxReasons bounds what a server remembers: the text of a handler's error may be new every time.
@@ -68,10 +68,14 @@ func (h *hub) stats() Stats {
 		s.Wakeups += c.Wakeups.Load()
 		s.Syscalls += c.Syscalls.Load()
 		s.Unsent += c.Unsent.Load()
+		s.Queued += c.Queued.Load()
 		s.Threads += c.Threads.Load()
 		s.Processes += c.Processes.Load()
 	}
 	s.Active = s.Accepted - s.Closed
+	for _, ln := range h.listeners {
+		s.Queued += ln.queued()
+	}
 	return s
 }
 

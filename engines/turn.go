@@ -28,6 +28,7 @@ const (
 	halfClosing                       // end the outgoing direction when the queue is empty
 	closing                           // close when the queue is empty
 	finished                          // closed, or about to be
+	empty                             // the last read found that there is no more, for now
 )
 
 // Begin takes a connection into a loop and runs Open. It returns false when that was the end of it.
@@ -57,7 +58,7 @@ func (c *Conn) Turn(app *App, ready Interest, buf []byte) bool {
 		c.release()
 		return false
 	}
-	c.state |= inTurn
+	c.state = c.state&^empty | inTurn
 	if ready&Out != 0 {
 		c.flush()
 	}
@@ -73,6 +74,13 @@ func (c *Conn) Turn(app *App, ready Interest, buf []byte) bool {
 		c.outcome(nil, c.writable(app))
 	}
 	return c.endTurn(app)
+}
+
+// unfinished says whether a turn may have left something unread that is wanted.
+func (c *Conn) unfinished() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && c.state&(empty|finished) == 0 && c.want()&In != 0
 }
 
 // End closes a connection whose server stops. What is queued is offered to the kernel once more.
@@ -105,12 +113,11 @@ func gone(fd int) error {
 
 // input reads once and hands over what came, or lets the handler read.
 func (c *Conn) input(app *App, buf []byte) {
-	if app.Readable != nil && app.Data == nil {
+	if app.readsItself() {
 		c.outcome(nil, c.readable(app))
 		return
 	}
-	c.count.Syscalls.Add(1)
-	n, errno := raw.Recv(c.fd, buf, 0)
+	n, errno := c.recvNow(buf)
 	n, _ = c.received(n, errno)
 	if n > 0 && app.Data != nil {
 		c.outcome(c.data(app, buf[:n]))
@@ -139,7 +146,7 @@ func (c *Conn) fed(app *App) bool {
 		c.state &^= hungry
 		return false
 	}
-	if len(c.out)-c.outAt > c.limit()/2 || raw.PollNow(c.fd, raw.PollOut) == 0 {
+	if len(c.out)-c.outAt > c.limit()/2 || c.pollNow(Out) == 0 {
 		return false
 	}
 	c.state &^= hungry

@@ -33,13 +33,16 @@ func (c *Conn) putRest(rest []byte) {
 }
 
 // Unread is how many bytes have been received already and wait for the next Recv of any kind.
-func (c *Conn) Unread() int {
+func (c *Conn) Unread() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.flow == nil {
-		return 0
+	if c.flow != nil {
+		n = len(c.flow.rest)
 	}
-	return len(c.flow.rest)
+	if c.gram != nil && !c.gram.taken {
+		n += len(c.gram.data)
+	}
+	return n
 }
 
 // RecvN receives exactly n bytes. When the stream ends or fails before, the error is a *PartialError with what came;

@@ -16,8 +16,8 @@ const (
 	Gone
 )
 
-// A waiter is how a flow of control waits for its descriptor. There are two ways: with ppoll, which holds the calling
-// thread; or parked with Go's poller, which holds no thread. Either ends when the context does, when the server stops
+// A waiter is how a flow of control waits for its descriptor. There are three ways: with ppoll, which holds the calling
+// thread; parked with Go's poller, which holds no thread; and driven by a loop that also makes the calls. Each ends when the context does, when the server stops
 // and when somebody closes the connection.
 //
 // One goroutine at a time waits in each direction.
@@ -28,13 +28,15 @@ type waiter struct {
 	count   *Counters
 	in, out side
 	closed  atomic.Bool
-	parked  *parked // nil: ppoll
+	parked  *parked // nil: ppoll, or
+	driven  *driven // by a loop
 	wake    waker   // of ppoll
 }
 
 // A side is one direction of a waiter.
 type side struct {
 	poked  atomic.Bool
+	roused chan struct{}   // of a driven one: a token after a poke
 	ctx    context.Context // the one the hook below is for
 	unhook func() bool
 }
@@ -54,15 +56,28 @@ func (w *waiter) hook(s *side, ctx context.Context) {
 func (w *waiter) poke() {
 	w.in.poked.Store(true)
 	w.out.poked.Store(true)
-	if w.parked != nil {
+	switch {
+	case w.driven != nil:
+		for _, s := range []*side{&w.in, &w.out} {
+			select {
+			case s.roused <- struct{}{}:
+			default: // there is one already
+			}
+		}
+	case w.parked != nil:
 		w.parked.poke()
-	} else {
+	default:
 		w.wake.notify()
 	}
 }
 
 // wait returns what is ready of what is wanted, or nothing at all when it was poked and the caller should look again.
 func (w *waiter) wait(ctx context.Context, want Interest) (Interest, error) {
+	if w.driven != nil {
+		r := &request{kind: toWait, want: want}
+		_, err := w.driven.await(ctx, w, r)
+		return r.ready, err
+	}
 	if w.parked != nil {
 		if want&Out != 0 {
 			return w.parked.wait(ctx, w, Out)

@@ -102,6 +102,10 @@ func (c *Conn) recvSome(call *lua.Call, limit time.Duration) int {
 	}
 	buf := recvBuffers.Get().(*[]byte)
 	defer recvBuffers.Put(buf)
+	if there := c.Unread(); there > len(*buf) { // a long datagram, which comes whole
+		long := make([]byte, there)
+		buf = &long
+	}
 	n, err := c.TryRecv(*buf)
 	if errors.Is(err, syscall.EAGAIN) {
 		call.Block(func(ctx context.Context) {

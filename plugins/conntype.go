@@ -14,7 +14,7 @@ import (
 func ConnType() lua.Type {
 	return lua.Type{
 		Name: "Conn", Of: (*Conn)(nil),
-		Doc: "A TCP connection: in a server's handler, or from client.dial. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.",
+		Doc: "A TCP connection: in a server's handler, or from client.dial. In a handler for proto = \"udp\" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.",
 		Fields: []lua.Field{
 			{Name: "local_addr", Doc: "This end, \"host:port\".", Get: func(c *Conn) string { return c.LocalAddr().String() }},
 			{Name: "peer_addr", Doc: "The other end, \"host:port\".", Get: func(c *Conn) string { return c.PeerAddr().String() }},

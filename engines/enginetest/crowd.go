@@ -102,7 +102,7 @@ func crowdMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), RowLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*RowLimit)
 	defer cancel()
 	conns := make([]net.Conn, n)
 	for i := range conns {

@@ -22,9 +22,12 @@ type Running interface {
 type Starter func(ctx context.Context, app engines.App) (Running, error)
 
 // Start is the Starter of a Model.
-func Start(model engines.Model) Starter {
+func Start(model engines.Model) Starter { return StartWith(model, engines.Config{}) }
+
+// StartWith is the Starter of a Model with options.
+func StartWith(model engines.Model, cfg engines.Config) Starter {
 	return func(ctx context.Context, app engines.App) (Running, error) {
-		return engines.Start(ctx, model, engines.Config{}, app)
+		return engines.Start(ctx, model, cfg, app)
 	}
 }
 

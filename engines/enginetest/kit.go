@@ -24,7 +24,7 @@ func eventKit() kit {
 		echo: func(ended func(error)) engines.App {
 			app := engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
 			if ended != nil {
-				app.Close = func(_ *engines.Conn, err error) { ended(err) }
+				app.Close = func(_ *engines.Conn, err error) error { ended(err); return nil }
 			}
 			return app
 		},

@@ -199,10 +199,11 @@ func newRoom(ctx context.Context) engines.App {
 			}
 			return nil, nil
 		},
-		Close: func(c *engines.Conn, _ error) {
+		Close: func(c *engines.Conn, _ error) error {
 			mu.Lock()
 			defer mu.Unlock()
 			delete(room, c)
+			return nil
 		},
 	}
 }

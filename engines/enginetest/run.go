@@ -9,8 +9,10 @@ import (
 )
 
 // Run runs every row as a subtest. After each, nothing may be left behind.
-func Run(t *testing.T, p Promise, start Starter) {
-	for _, row := range Rows(p) {
+func Run(t *testing.T, p Promise, start Starter) { runRows(t, Rows(p), start) }
+
+func runRows(t *testing.T, rows []Row, start Starter) {
+	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), RowLimit)
 			defer cancel()
@@ -33,6 +35,17 @@ func RunShortage(t *testing.T, model engines.Model) {
 	if err := shortage(ctx, model.Name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// RunCrowd is the row "crowd" with n clients and a linear handler, for numbers that are too many for a row. The test
+// binary's TestMain must be Main.
+func RunCrowd(ctx context.Context, start Starter, n int) error {
+	return crowd(n)(ctx, start, linearKit())
+}
+
+// RunEventCrowd is RunCrowd with an event handler.
+func RunEventCrowd(ctx context.Context, start Starter, n int) error {
+	return crowd(n)(ctx, start, eventKit())
 }
 
 // Main is TestMain for packages that use this one: the suite starts the test binary again, as clients in another
@@ -61,6 +74,7 @@ func Dispatch(args []string, models ...engines.Model) (code int, ok bool) {
 func Roles(models ...engines.Model) []engines.Role {
 	return []engines.Role{
 		{Name: crowdRole, Run: runCrowd},
+		{Name: serverRole, Run: func(args []string) int { return runServer(args, models) }},
 		{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }},
 	}
 }

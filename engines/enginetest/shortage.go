@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -68,7 +69,7 @@ func shortage(ctx context.Context, model string) error {
 	}
 	defer s.cmd.Wait()
 	defer s.in.Close()
-	first, err := s.say("lower")
+	first, err := s.say("take")
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func shortage(ctx context.Context, model string) error {
 	if used := after.CPU - before.CPU; used > 200*time.Millisecond {
 		return fmt.Errorf("the waiting server used %v of half a second", used)
 	}
-	if _, err := s.say("raise"); err != nil {
+	if _, err := s.say("give"); err != nil {
 		return err
 	}
 	for i, c := range clients {
@@ -130,7 +131,19 @@ func runShortage(args []string, models []engines.Model) int {
 	return 2
 }
 
+// shortLimit is how many descriptors that server may have. It is set before the server starts: io_uring's accept goes by
+// the limit of when it was submitted.
+const shortLimit = 128
+
 func serveShort(m engines.Model) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = shortLimit
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
 	s, err := engines.Start(context.Background(), m, engines.Config{}, eventKit().echo(nil))
 	if err != nil {
 		return err
@@ -146,29 +159,19 @@ func serveShort(m engines.Model) error {
 	}); err != nil {
 		return err
 	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	enough := limit.Cur
+	var taken []int
 	orders := bufio.NewScanner(os.Stdin)
 	for orders.Scan() {
 		switch orders.Text() {
-		case "lower":
-			// Every descriptor below the new limit is taken.
-			fds, err := fillDescriptors(40)
-			if err != nil {
-				return err
+		case "take":
+			// Every descriptor that is left.
+			var err error
+			if taken, err = fillDescriptors(shortLimit); !errors.Is(err, unix.EMFILE) {
+				return fmt.Errorf("%d descriptors taken, then %w", len(taken), err)
 			}
-			limit.Cur = uint64(fds[len(fds)-1]) + 1
-			err = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
-			if err != nil {
-				return err
-			}
-		case "raise":
-			limit.Cur = enough
-			if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-				return err
+		case "give":
+			for _, fd := range taken {
+				unix.Close(fd)
 			}
 		}
 		var usage unix.Rusage

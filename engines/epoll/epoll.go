@@ -1,49 +1,42 @@
 // Package epoll is the model of one flow of control that asks the kernel which of its many connections are ready:
-// epoll(7), level-triggered. The kernel keeps the list of what is watched, so that a wait costs what is ready and not
-// what is open. With several workers each has its own epoll descriptor, and the kernel wakes one for a new connection.
+// epoll(7). The kernel keeps the list of what is watched, so that a wait costs what is ready and not what is open.
+//
+// It is told of a connection as long as there is something to read (level), or once when something has come (edge,
+// EPOLLET): then it reads until EAGAIN; a handler that reads for itself has to do the same, or waits for what is there
+// already. The listener is level-triggered in either case.
+//
+// With several workers each has its own epoll descriptor. They share the listener, and the kernel wakes one of them for
+// a new connection (EPOLLEXCLUSIVE); or each has a listener of its own (SO_REUSEPORT).
 package epoll
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 
 	"github.com/nsh-lab/nsh/engines"
-	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:  "epoll",
-		Style: "event",
-		About: "one flow for all connections; the kernel keeps the list of them and answers with those that are ready",
-		New:   newEngine,
+		Name:    "epoll",
+		Style:   "event",
+		About:   "one flow for all connections; the kernel keeps the list of them and answers with those that are ready",
+		Workers: 1, MaxWorkers: 256, Edge: true, Datagrams: true,
+		New: func(o engines.Options) (engines.Engine, error) { return &engine{opts: o}, nil },
 	}
-}
-
-func newEngine(o engines.Options) (engines.Engine, error) {
-	if o.Trigger != "" && o.Trigger != "level" {
-		return nil, fmt.Errorf("trigger %q: only \"level\" is there", o.Trigger)
-	}
-	if o.Workers < 0 || o.Workers > 256 {
-		return nil, fmt.Errorf("%d workers: 1 to 256 are expected", o.Workers)
-	}
-	return &engine{workers: max(1, o.Workers)}, nil
 }
 
 type engine struct {
-	workers int
-	loops   []*loop
+	opts  engines.Options
+	loops []*engines.EventLoop
 }
 
 // Prepare makes the epoll descriptors and registers the listener with each.
 func (e *engine) Prepare(ln *engines.Listener) error {
-	for i := range e.workers {
-		l, err := newLoop(ln.ForWorker(i), e.workers > 1)
+	for i := range e.opts.Workers {
+		l, err := e.worker(ln, i)
 		if err != nil {
-			e.close()
+			engines.CloseLoops(e.loops...)
 			return err
 		}
 		e.loops = append(e.loops, l)
@@ -51,31 +44,28 @@ func (e *engine) Prepare(ln *engines.Listener) error {
 	return nil
 }
 
-func (e *engine) close() {
-	for _, l := range e.loops {
-		l.close()
+// worker makes the loop of worker i, from 0.
+func (e *engine) worker(ln *engines.Listener, i int) (*engines.EventLoop, error) {
+	own, shared := ln.ForWorker(i), e.opts.Workers > 1 && !ln.ReusePort()
+	if i > 0 && !shared {
+		var err error
+		if own, err = ln.Another(i); err != nil {
+			return nil, err
+		}
 	}
+	edge := e.opts.Trigger == "edge"
+	p, err := engines.NewEpoll(own, shared, edge)
+	if err != nil {
+		return nil, err
+	}
+	o := engines.LoopOptions{Name: "epoll_wait", Edge: edge}
+	if shared {
+		o.Batch = 1 // one that took all that wait would leave none for those who were woken beside it
+	}
+	return engines.NewEventLoop(own, p, o)
 }
 
-// Serve runs the loops. A loop that waits without the scheduler keeps a processor busy: each gets one more.
+// Serve runs the loops.
 func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
-	raw.MoreProcs(len(e.loops))
-	defer raw.MoreProcs(-len(e.loops))
-	defer e.close()
-	defer ln.Close()
-	stop := context.AfterFunc(ctx, func() {
-		for _, l := range e.loops {
-			l.wakeUp()
-		}
-	})
-	defer stop()
-	failed := make([]error, len(e.loops))
-	var running sync.WaitGroup
-	for i, l := range e.loops {
-		running.Add(1)
-		engines.Go("an event loop", func() error { return l.run(ctx, &app) },
-			func(err error) { failed[i] = err; running.Done() })
-	}
-	running.Wait()
-	return errors.Join(failed...)
+	return engines.ServeLoops(ctx, ln, app, e.loops...)
 }

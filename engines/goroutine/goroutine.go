@@ -13,11 +13,12 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:   "goroutine",
-		Style:  "linear",
-		Linear: true,
-		About:  "a goroutine for each connection; Go's poller waits for all of them, so a blocked one holds no thread",
-		New:    func(engines.Options) (engines.Engine, error) { return engine{}, nil },
+		Name:      "goroutine",
+		Style:     "linear",
+		Linear:    true,
+		About:     "a goroutine for each connection; Go's poller waits for all of them, so a blocked one holds no thread",
+		Datagrams: true,
+		New:       func(engines.Options) (engines.Engine, error) { return engine{}, nil },
 	}
 }
 
@@ -31,6 +32,9 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	var flows sync.WaitGroup
 	defer flows.Wait()
 	defer ln.Close()
+	if ln.Datagrams() {
+		return datagrams(ctx, ln, app, &flows)
+	}
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {
@@ -46,4 +50,23 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 			return nil
 		}, func(error) { flows.Done() })
 	}
+}
+
+// maxDatagrams is how many datagrams are handled at a time. UDP has no other brake: while so many are, those that come
+// wait in the socket's buffer, and are dropped by the kernel when that is full.
+const maxDatagrams = 1024
+
+// datagrams starts a goroutine for each datagram.
+func datagrams(ctx context.Context, ln *engines.Listener, app engines.App, flows *sync.WaitGroup) error {
+	room := make(chan struct{}, maxDatagrams)
+	return engines.ServeDatagrams(ctx, ln, app, func(handle func()) {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			ln.Counters().Closed.Add(1) // the one in hand is dropped
+			return
+		}
+		flows.Add(1)
+		engines.Go("a datagram's goroutine", func() error { handle(); return nil }, func(error) { <-room; flows.Done() })
+	})
 }

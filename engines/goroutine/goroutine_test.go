@@ -3,6 +3,7 @@ package goroutine_test
 import (
 	"testing"
 
+	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/engines/goroutine"
 )
@@ -14,3 +15,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, goroutine.Model()) }
+
+func TestDatagrams(t *testing.T) {
+	enginetest.RunDatagrams(t, enginetest.Promise{Linear: true, Events: true}, enginetest.StartDatagrams(goroutine.Model(), engines.Config{}))
+}

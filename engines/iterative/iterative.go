@@ -11,11 +11,12 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:   "iterative",
-		Style:  "linear",
-		Linear: true,
-		About:  "one connection after the other; whoever comes meanwhile waits in the kernel's queue",
-		New:    func(engines.Options) (engines.Engine, error) { return engine{}, nil },
+		Name:      "iterative",
+		Style:     "linear",
+		Linear:    true,
+		About:     "one connection after the other; whoever comes meanwhile waits in the kernel's queue",
+		Datagrams: true,
+		New:       func(engines.Options) (engines.Engine, error) { return engine{}, nil },
 	}
 }
 
@@ -24,6 +25,9 @@ type engine struct{}
 // Serve is the loop of the textbook: accept, serve, close.
 func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
 	defer ln.Close()
+	if ln.Datagrams() {
+		return engines.ServeDatagrams(ctx, ln, app, func(handle func()) { handle() })
+	}
 	if !app.IsLinear() {
 		ln.WakeUps()
 	}

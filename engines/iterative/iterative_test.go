@@ -3,6 +3,7 @@ package iterative_test
 import (
 	"testing"
 
+	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/engines/iterative"
 )
@@ -14,3 +15,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, iterative.Model()) }
+
+func TestDatagrams(t *testing.T) {
+	enginetest.RunDatagrams(t, enginetest.Promise{Linear: true, Events: true}, enginetest.StartDatagrams(iterative.Model(), engines.Config{}))
+}

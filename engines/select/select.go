@@ -5,9 +5,6 @@ package selectmodel
 
 import (
 	"context"
-	"fmt"
-	"sync"
-	"syscall"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/raw"
@@ -16,53 +13,37 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:  "select",
-		Style: "event",
-		About: "one flow for all connections; each wait hands the kernel the whole list, of descriptors below 1024",
-		New:   func(engines.Options) (engines.Engine, error) { return new(loop), nil },
+		Name:      "select",
+		Style:     "event",
+		About:     "one flow for all connections; each wait hands the kernel the whole list, of descriptors below 1024",
+		Datagrams: true,
+		New:       func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 	}
 }
 
-// A loop is the engine, and its one flow of control.
-type loop struct {
-	ln    *engines.Listener
-	count *engines.Counters
-	wake  int // an eventfd
-	buf   []byte
-	full  string // why a descriptor is refused, once one was
-
-	mu          sync.Mutex
-	read, write raw.FdSet // what is of interest
-	conns       [raw.FdSetSize]*engines.Conn
-	pending     []*engines.Conn // those that want a turn though nothing is ready
-	asleep      bool            // the sets have been handed to the kernel
-	stopping    bool
-	closed      bool
+type engine struct {
+	loop *engines.EventLoop
+	full string // why a descriptor is refused, once one was
 }
 
 // Prepare makes sure that the listener itself fits into a set.
-func (l *loop) Prepare(ln *engines.Listener) error {
-	wake, errno := raw.Eventfd()
-	if errno != 0 {
-		return &engines.Error{Op: "make a wake-up", Err: errno}
-	}
-	l.ln, l.count, l.wake, l.buf = ln, ln.Counters(), wake, make([]byte, 64<<10)
-	if fd := max(wake, ln.Fileno()); fd >= raw.FdSetSize {
-		l.close()
-		return fmt.Errorf("%s: %w", tooHigh(fd), syscall.EMFILE)
-	}
-	l.read.Set(wake)
-	l.read.Set(ln.Fileno())
-	return nil
+func (e *engine) Prepare(ln *engines.Listener) (err error) {
+	e.loop, err = engines.NewEventLoop(ln, new(poller), engines.LoopOptions{Name: "select", Admit: e.admit})
+	return err
 }
 
-// Serve runs the loop. As it sometimes waits without the scheduler, it gets a processor of its own.
-func (l *loop) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
-	raw.MoreProcs(1)
-	defer raw.MoreProcs(-1)
-	defer l.close()
-	defer ln.Close()
-	stop := context.AfterFunc(ctx, l.wakeUp)
-	defer stop()
-	return l.run(ctx, &app)
+// admit refuses a descriptor that has no bit. Who holds the others is found out once.
+func (e *engine) admit(fd int) string {
+	if fd < raw.FdSetSize {
+		return ""
+	}
+	if e.full == "" {
+		e.full = tooHigh(fd)
+	}
+	return e.full
+}
+
+// Serve runs the loop.
+func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
+	return engines.ServeLoops(ctx, ln, app, e.loop)
 }

@@ -3,6 +3,7 @@ package selectmodel_test
 import (
 	"testing"
 
+	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/enginetest"
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 )
@@ -14,3 +15,9 @@ func TestConformance(t *testing.T) {
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, selectmodel.Model()) }
+
+func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, selectmodel.Model()) }
+
+func TestDatagrams(t *testing.T) {
+	enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(selectmodel.Model(), engines.Config{}))
+}

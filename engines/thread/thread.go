@@ -32,7 +32,7 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	if !app.IsLinear() {
 		ln.WakeUps()
 	}
-	room, why := limit()
+	room, why := engines.ThreadRoom()
 	full := fmt.Sprintf("no thread for the connection: %s", why)
 	threads := &ln.Counters().Threads
 	for {

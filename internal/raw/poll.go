@@ -34,6 +34,14 @@ func Poll(fds []PollFd, timeout time.Duration) (int, syscall.Errno) {
 	return count(n, errno), errno
 }
 
+// PollRaw waits without the scheduler; see EpollWaitRaw for what that asks of the caller.
+func PollRaw(fds []PollFd, timeout time.Duration) (int, syscall.Errno) {
+	ts := syscall.NsecToTimespec(int64(timeout))
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))),
+		uintptr(len(fds)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	return count(n, errno), errno
+}
+
 // PollNow says which of the events hold for a descriptor at this moment; PollErr and PollHup are always asked.
 func PollNow(fd int, events int16) int16 {
 	fds := PollFd{Fd: int32(fd), Events: events}

@@ -67,8 +67,12 @@ func TestWaits(t *testing.T) {
 			n, _ := wait(read.Width(), &read, &write, 0)
 			yes = append(yes, n == 1 && read.IsSet(wake))
 		}
-		n, _ := raw.Poll([]raw.PollFd{{Fd: int32(wake), Events: raw.PollIn}}, 0)
-		return append(yes, n == 1)
+		for _, wait := range []func([]raw.PollFd, time.Duration) (int, syscall.Errno){raw.Poll, raw.PollRaw} {
+			fds := []raw.PollFd{{Fd: int32(wake), Events: raw.PollIn}}
+			n, _ := wait(fds, 0)
+			yes = append(yes, n == 1 && fds[0].Revents == raw.PollIn)
+		}
+		return yes
 	}
 	for _, want := range []bool{false, true, false} {
 		if want {

@@ -42,10 +42,21 @@ func (o *options) app(env *lua.Env, model engines.Model, scope *lua.Scope) (engi
 func (o *options) native(name string) (engines.App, error) {
 	for _, h := range handlers.All() {
 		if h.Name == name {
-			return h.App, nil
+			return o.form(h)
 		}
 	}
 	return engines.App{}, lua.Misusef("handler", "%.40q unknown; native handlers are %s", name, strings.Join(handlerNames(nil), ", "))
+}
+
+// form is a native handler for the server's protocol.
+func (o *options) form(h handlers.Handler) (engines.App, error) {
+	if o.Proto != "udp" {
+		return h.App, nil
+	}
+	if h.Datagrams == nil {
+		return engines.App{}, lua.Misusef("handler", "'%s' needs a connection, and proto = 'udp' has none", h.Name)
+	}
+	return *h.Datagrams, nil
 }
 
 // A handlerRow is one row of server.handlers().
@@ -155,7 +166,7 @@ func (o *options) events(env *lua.Env, scope *lua.Scope) engines.App {
 	}
 	if !o.OnClose.IsNil() {
 		do := call(o.OnClose)
-		app.Close = func(c *engines.Conn, why error) { do(connOf(c, true), closeReason(c, why)) }
+		app.Close = func(c *engines.Conn, why error) error { return do(connOf(c, true), closeReason(c, why)) }
 	}
 	return app
 }

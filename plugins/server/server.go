@@ -24,7 +24,7 @@ c:send("hello")
 print(c:recv())  --> HELLO`},
 				{Name: "models", Returns: "list of {name, style, about, available, why_not}", Call: models,
 					Doc:     "Lists the server models, and which of them this machine can run.",
-					Example: `for _, m in ipairs(server.models()) do assert(m.available, m.why_not) end`},
+					Example: `for _, m in ipairs(server.models()) do assert(m.available or m.why_not) end`},
 				{Name: "handlers", Returns: "list of {name, about}", Call: nativeHandlers,
 					Doc:     "Lists the native handlers, written in Go.",
 					Example: `for _, h in ipairs(server.handlers()) do io.write(h.name, " ") end print()  --> chargen daytime discard echo http`},
@@ -41,7 +41,7 @@ func serverType() lua.Type {
 			{Name: "addr", Doc: "Where it listens, \"host:port\".", Get: func(s *Server) string { return s.Addr().String() }},
 			{Name: "port", Doc: "The port alone.", Get: func(s *Server) int { return int(s.Addr().Port()) }},
 			{Name: "model", Doc: "Its model's name.", Get: func(s *Server) string { return s.Model() }},
-			{Name: "proto", Doc: "\"tcp\".", Get: func(s *Server) string { return "tcp" }},
+			{Name: "proto", Doc: "\"tcp\" or \"udp\".", Get: func(s *Server) string { return s.Proto() }},
 		},
 		Methods: []lua.Func{
 			{Name: "stats", Returns: "{accepted, active, closed, …}", Call: (*Server).stats,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,11 +24,11 @@ type options struct {
 	Backlog    int          `lua:"backlog" default:"128" min:"0" max:"65535" help:"connections that may wait to be accepted, for listen(2)"`
 	ReuseAddr  bool         `lua:"reuse_addr" default:"true" help:"SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT"`
 	ReusePort  bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
-	Workers    int          `lua:"workers" default:"1" min:"1" max:"1" help:"workers that share the listener"`
-	Trigger    string       `lua:"trigger" default:"level" enum:"level" help:"how epoll reports readiness"`
+	Workers    int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
+	Trigger    string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
 	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here has workers yet, so true is refused"`
 	SendLimit  int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
-	Proto      string       `lua:"proto" default:"tcp" enum:"tcp" help:"transport protocol"`
+	Proto      string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
 	plugins.Where
 }
 
@@ -66,13 +67,17 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		return nil, plugins.Fault("listen", addr, err)
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
-		Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
+		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
 		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit},
 		Known:   plugins.SetOf(env.World()).Models(),
 		Log:     func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
 	}, app)
 	if err != nil {
 		scope.Close()
+		var wrong *engines.OptionError
+		if errors.As(err, &wrong) {
+			return nil, lua.Misusef(wrong.Option, "%s", wrong.Text)
+		}
 		return nil, plugins.Fault("listen", addr, err)
 	}
 	s := &Server{Server: srv, scope: scope}

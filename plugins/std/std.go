@@ -3,11 +3,15 @@ package std
 
 import (
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/coroutine"
 	"github.com/nsh-lab/nsh/engines/epoll"
 	"github.com/nsh-lab/nsh/engines/goroutine"
 	"github.com/nsh-lab/nsh/engines/iterative"
+	"github.com/nsh-lab/nsh/engines/poll"
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 	"github.com/nsh-lab/nsh/engines/thread"
+	"github.com/nsh-lab/nsh/engines/threadpool"
+	"github.com/nsh-lab/nsh/engines/uring"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/check"
 	"github.com/nsh-lab/nsh/plugins/client"
@@ -36,6 +40,7 @@ func All() []plugins.Plugin {
 func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
-		Models: []engines.Model{iterative.Model(), thread.Model(), selectmodel.Model(), epoll.Model(), goroutine.Model()},
+		Models: []engines.Model{iterative.Model(), thread.Model(), threadpool.Model(),
+			selectmodel.Model(), poll.Model(), epoll.Model(), uring.Model(), coroutine.Model(), goroutine.Model()},
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
 
-func TestMain(m *testing.M) { plugintest.Main(m, All()...) }
-
 func TestExamples(t *testing.T) { plugintest.Examples(t, All()...) }
 
 // TestWords asks for what Tab offers inside the strings of options: what the set has, and nothing that is refused.

@@ -2,11 +2,9 @@ package sys
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/lua"
@@ -48,28 +46,17 @@ func (f *Fd) address(ctx context.Context, arg, text string) (unix.Sockaddr, erro
 			break
 		}
 	}
-	return sockaddr(best)
+	return sockaddr(f.num, best)
 }
 
-// sockaddr is an address as the kernel takes it. An IPv4 address in IPv6 clothes, ::ffff:127.0.0.1, stays one.
-func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
+// sockaddr is an address as the kernel takes it for a socket. An IPv4 address in IPv6 clothes, ::ffff:127.0.0.1, stays one.
+func sockaddr(fd int, a netip.AddrPort) (unix.Sockaddr, error) {
 	ip := a.Addr()
 	if ip.Is4() {
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}, nil
 	}
-	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16()}
-	if zone := ip.Zone(); zone != "" {
-		n, err := strconv.ParseUint(zone, 10, 32)
-		if err != nil {
-			ifc, err := net.InterfaceByName(zone)
-			if err != nil {
-				return nil, &engines.Error{Op: "use interface", Addr: zone, Err: syscall.ENODEV}
-			}
-			n = uint64(ifc.Index)
-		}
-		sa.ZoneId = uint32(n)
-	}
-	return sa, nil
+	zone, err := engines.ZoneIndex(fd, ip.Zone())
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: ip.As16(), ZoneId: zone}, err
 }
 
 // addrText is an address as scripts write it. An IPv4 peer of an IPv6 socket is given as what it is.

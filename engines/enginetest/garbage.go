@@ -1,4 +1,4 @@
-package epoll_test
+package enginetest
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
-	"github.com/nsh-lab/nsh/engines/epoll"
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// TestNoGarbage counts what the whole process allocates while messages are echoed: the client is raw calls only.
-func TestNoGarbage(t *testing.T) {
-	s, err := engines.Start(context.Background(), epoll.Model(), engines.Config{},
+// RunNoGarbage counts what the whole process allocates while a model of event loops echoes messages: the client is raw
+// calls only.
+func RunNoGarbage(t *testing.T, model engines.Model) {
+	s, err := engines.Start(context.Background(), model, engines.Config{},
 		engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }})
 	if err != nil {
 		t.Fatal(err)

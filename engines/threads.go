@@ -1,4 +1,4 @@
-package thread
+package engines
 
 import (
 	"fmt"
@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The program's other threads: Go's own, and what else runs in it.
-const others = 256
+// otherThreads is Go's own, and what else runs in the program.
+const otherThreads = 256
 
-// limit is how many threads connections may have, and what sets that limit. Go ends the program, past any recover,
+// ThreadRoom is how many threads connections may have, and what sets that limit. Go ends the program, past any recover,
 // when the kernel refuses it a thread and when it has more than 10,000 of them. So its own number is raised to what
 // the kernel really gives, and connections beyond are refused.
-func limit() (room int, why string) {
-	room, why = kernelLimit()
-	room -= room/10 + others
+func ThreadRoom() (room int, why string) {
+	room, why = threadLimit()
+	room -= room/10 + otherThreads
 	room = max(room, 16)
-	if previous := debug.SetMaxThreads(room + others + others); previous > room+others+others {
+	if previous := debug.SetMaxThreads(room + otherThreads + otherThreads); previous > room+otherThreads+otherThreads {
 		debug.SetMaxThreads(previous) // somebody has raised it further
 	}
 	return room, fmt.Sprintf("%d are as many as %s leaves for connections here", room, why)
 }
 
-// kernelLimit is the least of the limits that hold for this process.
-func kernelLimit() (least int, why string) {
+// threadLimit is the least of the limits that hold for this process.
+func threadLimit() (least int, why string) {
 	least, why = 1<<20, "the kernel"
 	consider := func(n int, name string) {
 		if n > 0 && n < least {

@@ -1,0 +1,313 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+)
+
+// StartDatagrams is the Starter of a Model over UDP.
+func StartDatagrams(model engines.Model, cfg engines.Config) Starter {
+	cfg.Proto = "udp"
+	return StartWith(model, cfg)
+}
+
+// RunDatagrams runs the rows for datagram servers as subtests.
+func RunDatagrams(t *testing.T, p Promise, start Starter) { runRows(t, DatagramRows(p), start) }
+
+// DatagramRows lists the rows for a model that serves UDP.
+func DatagramRows(p Promise) []Row {
+	return []Row{
+		{"echo", "datagrams of every size come back whole, the empty one and the longest, too", bothDatagrams(p, datagramEcho)},
+		{"peers", "each of many clients gets its own answers", bothDatagrams(p, datagramPeers)},
+		{"failing handler", "an error or a panic in a handler concerns one datagram only, and is counted", bothDatagrams(p, datagramFails)},
+		{"too long", "an answer that is too long for a datagram is an error, and counted", bothDatagrams(p, datagramTooLong)},
+		{"flood", "more datagrams than anybody reads leave the server alive", bothDatagrams(p, datagramFlood)},
+		{"stop", "a stop takes less than a second and frees the port", bothDatagrams(p, datagramStop)},
+		{"kept", "what stands for a peer can be answered as long as the server lives, and not after", datagramKept},
+		{"from outside", "the kernel lists a UDP socket on the port, and no TCP one", datagramOutside},
+	}
+}
+
+// datagramKit is the Apps of the rows: do makes the answer, or fails.
+type datagramKit func(do func(data []byte) ([]byte, error)) engines.App
+
+func bothDatagrams(p Promise, row func(context.Context, Starter, datagramKit) error) func(context.Context, Starter) error {
+	events := func(do func([]byte) ([]byte, error)) engines.App {
+		return engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return do(data) }}
+	}
+	linear := func(do func([]byte) ([]byte, error)) engines.App {
+		return engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
+			buf := make([]byte, 1<<16)
+			n, err := c.Recv(ctx, buf)
+			if err != nil {
+				return err
+			}
+			reply, err := do(buf[:n])
+			if err != nil {
+				return err
+			}
+			if _, err := c.Send(ctx, reply); err != nil {
+				return err
+			}
+			_, err = c.Recv(ctx, buf)
+			return err // io.EOF: there is one datagram only
+		}}
+	}
+	return func(ctx context.Context, start Starter) error {
+		if err := row(ctx, start, events); err != nil {
+			return wrap("event handlers", err)
+		}
+		if !p.Linear {
+			return nil
+		}
+		if err := row(ctx, start, linear); err != nil {
+			return wrap("linear handlers", err)
+		}
+		return nil
+	}
+}
+
+func asItCame(data []byte) ([]byte, error) { return data, nil }
+
+// dialDatagrams makes a UDP socket that is connected to the server.
+func dialDatagrams(ctx context.Context, addr string) (*net.UDPConn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		c.SetDeadline(deadline)
+	}
+	return c.(*net.UDPConn), nil
+}
+
+// ask sends one datagram and expects one as the answer.
+func ask(c *net.UDPConn, data, want []byte) error {
+	if _, err := c.Write(data); err != nil {
+		return err
+	}
+	got := make([]byte, 1<<16)
+	n, err := c.Read(got)
+	if err != nil {
+		return fmt.Errorf("no answer to %d bytes: %w", len(data), err)
+	}
+	return same(got[:n], want)
+}
+
+func datagramEcho(ctx context.Context, start Starter, kit datagramKit) error {
+	return with(ctx, start, kit(asItCame), func(s Running, addr string) error {
+		c, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		n, bytes := int64(0), int64(0)
+		for _, size := range []int{0, 1, 100, 1472, 1473, 20000, engines.MaxDatagram, 0, 5} {
+			data := pattern(size)
+			if err := ask(c, data, data); err != nil {
+				return fmt.Errorf("%d bytes: %w", size, err)
+			}
+			n, bytes = n+1, bytes+int64(size)
+		}
+		return until(ctx, 5*time.Second, "the counters to agree", func() (string, bool) {
+			st := s.Stats()
+			return fmt.Sprintf("%+v", st), st.Accepted == n && st.Closed == n && st.Active == 0 && st.BytesIn == bytes && st.BytesOut == bytes && st.Errors == 0
+		})
+	})
+}
+
+func datagramPeers(ctx context.Context, start Starter, kit datagramKit) error {
+	return with(ctx, start, kit(asItCame), func(s Running, addr string) error {
+		var clients []*net.UDPConn
+		for range 50 {
+			c, err := dialDatagrams(ctx, addr)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			clients = append(clients, c)
+		}
+		for round := range 5 {
+			for i, c := range clients {
+				if _, err := fmt.Fprintf(c, "client %d, round %d", i, round); err != nil {
+					return err
+				}
+			}
+			for i, c := range clients {
+				got := make([]byte, 100)
+				n, err := c.Read(got)
+				if want := fmt.Sprintf("client %d, round %d", i, round); err != nil || string(got[:n]) != want {
+					return fmt.Errorf("%q instead of %q, %v", got[:n], want, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func datagramFails(ctx context.Context, start Starter, kit datagramKit) error {
+	app := kit(func(data []byte) ([]byte, error) { return data, failIfAsked(data) })
+	return with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range 3 {
+			fmt.Fprint(c, "error")
+			fmt.Fprint(c, "panic")
+			if err := ask(c, []byte("fine"), []byte("fine")); err != nil {
+				return err
+			}
+		}
+		return until(ctx, 5*time.Second, "six failures to be counted, in words", func() (string, bool) {
+			st := s.Stats()
+			said := fmt.Sprint(st.Reasons)
+			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 6 && strings.Contains(said, errAsked.Error()) &&
+				strings.Contains(said, "asked to panic") && !strings.Contains(said, "goroutine ")
+		})
+	})
+}
+
+func datagramTooLong(ctx context.Context, start Starter, kit datagramKit) error {
+	app := kit(func(data []byte) ([]byte, error) {
+		if string(data) == "long" {
+			return make([]byte, engines.MaxDatagram+1), nil
+		}
+		return data, nil
+	})
+	return with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		fmt.Fprint(c, "long")
+		if err := ask(c, []byte("fine"), []byte("fine")); err != nil {
+			return err
+		}
+		return until(ctx, 5*time.Second, "EMSGSIZE to be counted", func() (string, bool) {
+			st := s.Stats()
+			said := fmt.Sprint(st.Reasons)
+			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "message too long")
+		})
+	})
+}
+
+func datagramFlood(ctx context.Context, start Starter, kit datagramKit) error {
+	return with(ctx, start, kit(asItCame), func(s Running, addr string) error {
+		rude, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer rude.Close()
+		for range 5000 {
+			if _, err := rude.Write(pattern(500)); err != nil {
+				return err
+			}
+		}
+		c, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		// The first one may be dropped: the socket's buffer is full.
+		return until(ctx, 10*time.Second, "an answer after the flood", func() (string, bool) {
+			c.SetDeadline(time.Now().Add(200 * time.Millisecond))
+			err := ask(c, []byte("fine"), []byte("fine"))
+			return fmt.Sprint(err), err == nil
+		})
+	})
+}
+
+func datagramStop(ctx context.Context, start Starter, kit datagramKit) error {
+	s, err := start(ctx, kit(asItCame))
+	if err != nil {
+		return err
+	}
+	c, err := dialDatagrams(ctx, s.Addr().String())
+	if err == nil {
+		defer c.Close()
+		err = ask(c, []byte("hello"), []byte("hello"))
+	}
+	began := time.Now()
+	if err := errors.Join(err, s.Stop()); err != nil {
+		return err
+	}
+	if took := time.Since(began); took >= time.Second {
+		return fmt.Errorf("the stop took %v", took)
+	}
+	again, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.Addr()))
+	if err != nil {
+		return wrap("the port after the stop", err)
+	}
+	return again.Close()
+}
+
+func datagramKept(ctx context.Context, start Starter) error {
+	kept := make(chan *engines.Conn, 1)
+	app := engines.App{Data: func(c *engines.Conn, _ []byte) ([]byte, error) { kept <- c; return nil, nil }}
+	var peer *engines.Conn
+	err := with(ctx, start, app, func(s Running, addr string) error {
+		c, err := dialDatagrams(ctx, addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		fmt.Fprint(c, "hello")
+		peer = <-kept
+		if peer.PeerAddr().String() != c.LocalAddr().String() || peer.LocalAddr() != s.Addr() {
+			return fmt.Errorf("%v to %v, and not %v to %v", peer.PeerAddr(), peer.LocalAddr(), c.LocalAddr(), s.Addr())
+		}
+		for i := range 3 {
+			if _, err := peer.Send(ctx, fmt.Appendf(nil, "later %d", i)); err != nil {
+				return err
+			}
+			if err := expect(c, fmt.Appendf(nil, "later %d", i)); err != nil {
+				return err
+			}
+		}
+		if err := peer.Shutdown("write"); !errors.Is(err, syscall.EOPNOTSUPP) {
+			return fmt.Errorf("a shutdown without a connection: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := peer.Send(ctx, []byte("too late")); !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("a send after the stop: %v", err)
+	}
+	return nil
+}
+
+func datagramOutside(ctx context.Context, start Starter) error {
+	app := engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
+	return with(ctx, start, app, func(s Running, addr string) error {
+		port := fmt.Sprintf(":%04X ", s.Addr().Port())
+		// Read in pieces, the list may miss a socket while others come and go.
+		err := until(ctx, 5*time.Second, "0100007F"+port+"in /proc/net/udp", func() (string, bool) {
+			udp, err := os.ReadFile("/proc/net/udp")
+			return fmt.Sprintf("%v %s", err, udp), strings.Contains(string(udp), "0100007F"+port)
+		})
+		if err != nil {
+			return err
+		}
+		var d net.Dialer
+		if c, err := d.DialContext(ctx, "tcp", addr); err == nil {
+			c.Close()
+			return errors.New("a TCP connection to the port was accepted")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,237 @@
+package engines
+
+import (
+	"context"
+	"syscall"
+	"time"
+
+	"github.com/nsh-lab/nsh/internal/raw"
+)
+
+// acceptBatch is how many connections are accepted before those that are open get their turn again.
+const acceptBatch = 64
+
+// readBatch is how often an edge-triggered connection reads before the others get their turn again.
+const readBatch = 16
+
+// run is the loop.
+func (l *EventLoop) run(ctx context.Context, app *App) error {
+	if l.completer != nil {
+		if errno := l.completer.Begin(); errno != 0 {
+			return &Error{l.opts.Name, "", errno}
+		}
+		defer l.completer.Finish()
+	}
+	defer l.end(app)
+	busy, listening := false, true
+	for ctx.Err() == nil {
+		pause := l.ln.Pause()
+		if wanted := pause == 0 && !l.isDeaf(); listening != wanted {
+			listening = wanted
+			l.listen(listening)
+		}
+		errno := l.wait(busy, pause)
+		if errno != 0 && errno != syscall.EINTR {
+			return &Error{l.opts.Name, "", errno}
+		}
+		raw.Safepoint()
+		busy = len(l.events) > 0
+		if len(l.events) > 1 || busy && l.events[0].Fd != l.wake { // nsh's own poke is nothing that was ready
+			l.count.Wakeups.Add(1)
+		}
+		for i := range l.events {
+			l.dispatch(&l.events[i], app)
+		}
+		l.visit(app)
+	}
+	return nil
+}
+
+func (l *EventLoop) isDeaf() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deaf
+}
+
+// listen waits for the listener, or leaves it out while nothing can be accepted.
+func (l *EventLoop) listen(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if on {
+		l.poller.Watch(l.ln.fd, 0, 0, In)
+	} else {
+		l.poller.Unwatch(l.ln.fd, false)
+	}
+}
+
+// wait waits without the scheduler while there is traffic, but never longer than a millisecond; and as long as it takes
+// once a wait has found nothing. So an idle loop stands in nobody's way. What changes before the wait must not be slept
+// over, and what changes from then on ends it.
+func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
+	l.mu.Lock()
+	l.copied = l.poller.Prepare()
+	l.asleep = len(l.pending) == 0 && len(l.unread) == 0 && !l.stopping
+	limit := time.Duration(-1)
+	switch {
+	case !l.asleep:
+		busy, limit = true, 0
+	case busy:
+		limit = time.Millisecond
+	case pause > 0:
+		limit = pause
+	}
+	l.mu.Unlock()
+	l.count.Syscalls.Add(1)
+	l.events, errno = l.poller.Wait(busy, limit, l.events[:0])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asleep = false
+	for i := range l.events {
+		ev := &l.events[i]
+		if ev.Fd < len(l.slots) {
+			if s := &l.slots[ev.Fd]; ev.Tag == 0 || ev.Tag == s.tag {
+				ev.conn = s.conn
+			}
+		}
+	}
+	return errno
+}
+
+// dispatch handles one event. Its connection may have been closed by the turn of another one meanwhile.
+func (l *EventLoop) dispatch(ev *Event, app *App) {
+	c := ev.conn
+	ev.conn = nil
+	switch {
+	case ev.Done != nil:
+		l.complete(ev, c, app)
+	case c != nil && c.driven != nil:
+		c.driven.serve(ev.Ready)
+	case c != nil:
+		l.turn(c, ev.Fd, ev.Ready, app)
+	case ev.Fd == l.ln.fd && l.ln.Datagrams():
+		l.ln.handleDatagrams(app, l.buf)
+	case ev.Fd == l.ln.fd:
+		l.accept(app)
+	case ev.Fd == l.wake:
+		raw.Drain(l.wake)
+	}
+}
+
+// turn gives a connection its turn, and where readiness is told only once, further ones until nothing is left to read.
+func (l *EventLoop) turn(c *Conn, fd int, ready Interest, app *App) {
+	if !c.Turn(app, ready, l.buf) {
+		l.forget(fd, c)
+		return
+	}
+	if !l.opts.Edge || app.readsItself() {
+		return // a handler that reads for itself has to see what comes of not reading
+	}
+	for n := 1; c.unfinished(); n++ {
+		if n == readBatch {
+			l.unread = append(l.unread, c)
+			return
+		}
+		if !c.Turn(app, In, l.buf) {
+			l.forget(fd, c)
+			return
+		}
+	}
+}
+
+// accept takes what waits in the listener's queue.
+func (l *EventLoop) accept(app *App) {
+	var driver *EventLoop
+	if l.spawn != nil {
+		driver = l
+	}
+	for range l.opts.Batch {
+		c, err := l.ln.accept(driver)
+		if err != nil {
+			return // the queue is empty, or there is a pause; the rest is told of again
+		}
+		if why := l.opts.Admit(c.fd); why != "" {
+			l.ln.Refuse(c, why)
+			continue
+		}
+		l.take(c, app)
+	}
+}
+
+// take makes the loop the one of a connection just accepted.
+func (l *EventLoop) take(c *Conn, app *App) {
+	fd := c.fd
+	l.mu.Lock()
+	for fd >= len(l.slots) {
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[fd]
+	if s.tag++; s.tag == 0 {
+		s.tag = 1
+	}
+	s.conn = c
+	ok := c.driven != nil && l.adopt(c, fd)
+	l.mu.Unlock()
+	switch {
+	case c.driven == nil:
+		if !c.Begin(l, app) {
+			l.forget(fd, c)
+		}
+	case !ok:
+		c.closeDescriptor()
+	}
+}
+
+// forget empties a closed connection's slot, unless the descriptor is somebody else's already.
+func (l *EventLoop) forget(fd int, c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.slots[fd].conn == c {
+		l.slots[fd].conn = nil
+		l.poller.Unwatch(fd, true)
+	}
+}
+
+// visit gives a turn to those that asked for one, and to those that had not read all.
+func (l *EventLoop) visit(app *App) {
+	l.mu.Lock()
+	pending := l.pending
+	l.pending = nil
+	l.mu.Unlock()
+	for _, c := range pending {
+		if c.driven != nil {
+			c.driven.serve(0)
+			continue
+		}
+		fd := c.Fileno()
+		if !c.Turn(app, 0, l.buf) && fd >= 0 {
+			l.forget(fd, c)
+		}
+	}
+	unread := l.unread
+	l.unread = nil
+	for _, c := range unread {
+		if fd := c.Fileno(); fd >= 0 && c.unfinished() {
+			l.turn(c, fd, In, app)
+		}
+	}
+}
+
+// end closes every connection.
+func (l *EventLoop) end(app *App) {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.visit(app) // what was asked for before
+	for fd := range l.slots {
+		c := l.slots[fd].conn
+		switch {
+		case c == nil:
+			continue
+		case c.driven != nil:
+			c.closeDescriptor()
+		default:
+			c.End(app)
+		}
+		l.forget(fd, c)
+	}
+}

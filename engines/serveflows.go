@@ -1,0 +1,66 @@
+package engines
+
+import (
+	"context"
+	"sync"
+)
+
+// ServeFlows runs a loop on a thread of its own that makes the system calls of connections which have a flow of control
+// each. It returns when ctx has ended and the flows have: until then the loop goes on.
+func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error {
+	defer CloseLoops(l)
+	defer ln.Close()
+	var flows sync.WaitGroup
+	l.spawn = func(c *Conn) {
+		flows.Add(1)
+		Go("a connection's fiber", func() error { Flow(ctx, c, &app); return nil }, func(error) { flows.Done() })
+	}
+	over, end := context.WithCancel(context.Background())
+	defer end()
+	stop := context.AfterFunc(over, l.stop)
+	defer stop()
+	failed := make(chan error, 1)
+	Go("an event loop", func() error {
+		ln.count.Threads.Add(1)
+		defer ln.count.Threads.Add(-1)
+		return RunLoop(over, app, l)
+	}, func(err error) { failed <- err })
+	select {
+	case err := <-failed:
+		return err // the flows are ended by the end of the server, which this is
+	case <-ctx.Done():
+	}
+	l.deafen()
+	flows.Wait()
+	end()
+	return <-failed
+}
+
+// deafen makes the loop accept nothing more. No flow is started from now on.
+func (l *EventLoop) deafen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf = true
+	l.rouse()
+}
+
+// post has the loop visit a driven connection; false when there is no loop any more.
+func (l *EventLoop) post(c *Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.pending = append(l.pending, c)
+	l.rouse()
+	return true
+}
+
+// adopt gives a connection just accepted, which the loop drives, a flow; l.mu is held.
+func (l *EventLoop) adopt(c *Conn, fd int) (ok bool) {
+	if l.deaf || l.poller.Watch(fd, l.slots[fd].tag, 0, In|Out) != 0 {
+		return false
+	}
+	l.spawn(c)
+	return true
+}
