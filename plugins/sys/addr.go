@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/lua"
