@@ -196,7 +196,10 @@ var errTooLong = errors.New("too long")
 
 // rewind forgets what was read ahead, so that the file is where the script believes it to be.
 func (r *fileReader) rewind() {
-	if n := r.size + len(r.have); n > 0 && r.plain {
+	if !r.plain { // another fiber may be reading
+		return
+	}
+	if n := r.size + len(r.have); n > 0 {
 		r.f.Seek(int64(-n), io.SeekCurrent)
 		r.full, r.size, r.have = nil, 0, nil
 	}
