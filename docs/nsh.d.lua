@@ -559,12 +559,12 @@ server = {}
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
 ---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
 ---@field trigger? string epoll tells as long as there is something to read (level), or once when something has come (edge)
----@field isolate? boolean give workers a Lua world of their own; no model here has workers yet, so true is refused
+---@field isolate? boolean give workers a Lua world of their own; no model here can yet, so true is refused
 ---@field send_limit? number bytes that may wait in a connection's output queue
 ---@field proto? string transport protocol; with udp a handler is called for each datagram, and conn stands for its sender
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
----Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers().
+---Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender.
 ---@param options? server_start_options
 ---@return Server?, Error?
 function server.start(options) end

@@ -77,15 +77,19 @@ func TestTour(t *testing.T) {
 	}
 }
 
-// TestReadme runs every Lua example of the README as a script file.
-func TestReadme(t *testing.T) {
-	src, err := os.ReadFile(filepath.Join(root, "README.md"))
+// TestReadme runs every Lua example of the README as a script file, and TestModelsPage those of docs/models.md.
+func TestReadme(t *testing.T) { examplesOf(t, "README.md", 5) }
+
+func TestModelsPage(t *testing.T) { examplesOf(t, "docs/models.md", 3) }
+
+func examplesOf(t *testing.T, page string, least int) {
+	src, err := os.ReadFile(filepath.Join(root, page))
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```lua\n(.*?)```").FindAllStringSubmatch(string(src), -1)
-	if len(blocks) < 5 {
-		t.Fatalf("the README has %d examples", len(blocks))
+	if len(blocks) < least {
+		t.Fatalf("%s has %d examples", page, len(blocks))
 	}
 	for i, b := range blocks {
 		dir := t.TempDir()

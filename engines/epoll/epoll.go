@@ -20,7 +20,7 @@ func Model() engines.Model {
 	return engines.Model{
 		Name:    "epoll",
 		Style:   "event",
-		About:   "one flow for all connections; the kernel keeps the list of them and answers with those that are ready",
+		About:   "epoll(7): the kernel keeps the list and answers with those that are ready; one flow for all",
 		Workers: 1, MaxWorkers: 256, Edge: true, Datagrams: true,
 		New: func(o engines.Options) (engines.Engine, error) { return &engine{opts: o}, nil },
 	}

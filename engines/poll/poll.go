@@ -15,7 +15,7 @@ func Model() engines.Model {
 	return engines.Model{
 		Name:      "poll",
 		Style:     "event",
-		About:     "one flow for all connections; each wait hands the kernel the whole list, as long as it may be",
+		About:     "poll(2): each wait hands the kernel the whole list, as long as it may be; one flow for all",
 		Datagrams: true,
 		New:       func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 	}

@@ -15,7 +15,7 @@ func Model() engines.Model {
 	return engines.Model{
 		Name:      "select",
 		Style:     "event",
-		About:     "one flow for all connections; each wait hands the kernel the whole list, of descriptors below 1024",
+		About:     "select(2): each wait hands the kernel the whole list, of descriptors below 1024; one flow for all",
 		Datagrams: true,
 		New:       func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 	}

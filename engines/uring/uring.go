@@ -21,7 +21,7 @@ func Model() engines.Model {
 	return engines.Model{
 		Name:  "uring",
 		Style: "event",
-		About: "one flow for all connections; the kernel accepts and receives by itself and tells what it has done (io_uring)",
+		About: "io_uring(7): the kernel accepts and receives by itself, and tells what it has done; one flow for all",
 		New:   func(engines.Options) (engines.Engine, error) { return new(engine), nil },
 		Probe: probe,
 	}

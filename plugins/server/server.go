@@ -17,7 +17,7 @@ func Plugin() plugins.Plugin {
 			Funcs: []lua.Func{
 				{Name: "start", Params: "options", Returns: "Server | nil, err", Call: start,
 					Words: map[string]func(*lua.World) []string{"model": modelNames, "handler": handlerNames},
-					Doc:   "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers().",
+					Doc:   "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = \"udp\" a handler is called for each datagram, and conn stands for its sender.",
 					Example: `local s = assert(server.start{model = "epoll", on_data = function(conn, data) return data:upper() end})
 local c = assert(client.dial(s.addr))
 c:send("hello")

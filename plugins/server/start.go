@@ -26,7 +26,7 @@ type options struct {
 	ReusePort  bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
 	Workers    int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
 	Trigger    string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
-	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here has workers yet, so true is refused"`
+	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here can yet, so true is refused"`
 	SendLimit  int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
 	Proto      string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
 	plugins.Where
@@ -54,7 +54,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		return nil, lua.Misusef("addr", "%s", err)
 	}
 	if o.Isolate {
-		return nil, lua.Misusef("isolate", "the model '%s' has no workers that could have a Lua world of their own", model.Name)
+		return nil, lua.Misusef("isolate", "the model '%s' cannot give workers a Lua world of their own", model.Name)
 	}
 	scope := lua.NewScope(env.Scope().Context(), env.Scope())
 	app, err := o.app(env, model, scope)

@@ -2,7 +2,6 @@ package std
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/nsh-lab/nsh/plugins/plugintest"
@@ -139,72 +138,6 @@ local ok, err = pcall(server.start, {model = MODEL, handler = function() end})
 assert(not ok and err:find("one flow") and err:find("goroutine"), err)`)
 }
 
-// Whom a handler that waits makes wait: API.md, server.
-func TestWhoWaits(t *testing.T) {
-	const measure = `
-local s = assert(server.start{model = MODEL, on_data = function(conn, data)
-  if data == "slow" then fiber.sleep(0.3) end
-  return data
-end})
-local slow, quick = assert(client.dial(s.addr)), assert(client.dial(s.addr))
-slow:send("slow") fiber.sleep(0.05)
-fiber.spawn(function() slow:recv() slow:close() end)
-local t = fiber.now()
-quick:send("quick") assert(quick:recv(5, {timeout = 5}) == "quick")
-local waited = fiber.now() - t
-`
-	each(t, oneFlow, measure+`assert(waited > 0.15, waited)`)
-	each(t, manyFlows, measure+`assert(waited < 0.15, waited)`)
-}
-
-// The same for linear handlers, which wait in two ways: for the time, and for their connections. Three that sleep and
-// three that say nothing hold up nobody where there is a flow for each.
-func TestWhoWaitsLinear(t *testing.T) {
-	const measure = `
-local asleep = 0
-local s = assert(server.start{model = MODEL, handler = function(conn)
-  for line in function() return conn:recv("line") end do
-    if line == "sleep" then asleep = asleep + 1 fiber.sleep(0.4) end
-    conn:send(line .. "\n")
-  end
-end})
-local conns = {}
-for i = 1, 6 do conns[i] = assert(client.dial(s.addr)) end
-for i = 1, 3 do conns[i]:send("sleep\n") end
-local t = fiber.now()
-local quick = assert(client.dial(s.addr))
-quick:send("quick\n")
-local got, err = quick:recv("line", {timeout = 0.3})
-`
-	each(t, []string{"iterative"}, measure+`
-assert(got == nil and err.code == "ETIMEDOUT", tostring(got))
-for i = 1, 6 do conns[i]:close() end
-assert(quick:recv("line", {timeout = 5}) == "quick")`)
-	each(t, manyFlows, measure+`
-assert(got == "quick", tostring(err))
-for i = 1, 3 do assert(conns[i]:recv("line", {timeout = 5}) == "sleep") end
--- One after the other they would have taken 1.2 seconds.
-assert(asleep == 3 and fiber.now() - t < 0.8, fiber.now() - t)`)
-}
-
-// A pool's threads are few: while each waits for its connection, whoever comes next waits in the queue, for a thread.
-func TestWhoWaitsForAThread(t *testing.T) {
-	each(t, []string{"threadpool"}, conformance+`
-local s = assert(server.start{model = MODEL, workers = 2, handler = function(conn)
-  conn:send(conn:recv("line") .. "\n")
-end})
-local a, b, c = assert(client.dial(s.addr)), assert(client.dial(s.addr)), assert(client.dial(s.addr))
-c:send("third\n")
-eventually("one is queued", function() return s:stats().queued == 1 end)
-assert(s:stats().threads == 2 and s:stats().active == 3)
-local none, err = c:recv("line", {timeout = 0.05})
-assert(none == nil and err.code == "ETIMEDOUT")
-b:send("second\n") assert(b:recv("line", {timeout = 5}) == "second")
-assert(c:recv("line", {timeout = 5}) == "third")
-assert(s:stats().queued == 0)
-a:close()`)
-}
-
 // What computes takes turns, on every model: one at a time runs Lua.
 func TestSharedMemory(t *testing.T) {
 	each(t, everyModel, `
@@ -215,82 +148,6 @@ for i = 1, 20 do
   c:send(("x"):rep(i)) assert(c:recv(2) == "ok") c:close()
 end
 assert(n == 210, n)`)
-}
-
-func TestHandlerFails(t *testing.T) {
-	for _, m := range everyModel {
-		t.Run(m, func(t *testing.T) {
-			needModel(t, m)
-			w := plugintest.New(t, All()...)
-			out, err := w.Run(fmt.Sprintf(`local MODEL = %q
-local why
-local s = assert(server.start{model = MODEL,
-  on_data = function(conn, data) if data == "fail" then local x = nil; return x.field end return data end,
-  on_close = function(conn, err) why = err end})
-for i = 1, 3 do
-  local c = assert(client.dial(s.addr))
-  c:send("fail") c:recv({timeout = 5}) c:close()
-end
-local c = assert(client.dial(s.addr))
-c:send("fine") assert(c:recv(4, {timeout = 5}) == "fine")
-c:close()
-local t = fiber.now()
-while s:stats().closed < 4 and fiber.now() - t < 5 do fiber.sleep(0.005) end
-assert(s:stats().errors == 3, s:stats().errors)`, m))
-			if err != nil {
-				t.Error(err)
-			}
-			if n := strings.Count(out, "handler: test.lua:4: attempt to index"); n != 1 {
-				t.Errorf("the error was printed %d times:\n%s", n, out)
-			}
-			if strings.Contains(out, ".go:") {
-				t.Error(out)
-			}
-		})
-	}
-}
-
-// A handler that throws on every event ends its connections one by one; the server goes on, counts, prints each text
-// once, and stops in time with connections open.
-func TestHandlerThrowsAlways(t *testing.T) {
-	for _, m := range everyModel {
-		t.Run(m, func(t *testing.T) {
-			needModel(t, m)
-			w := plugintest.New(t, All()...)
-			out, err := w.Run(fmt.Sprintf("local MODEL = %q\n%s", m, conformance+`
-local s = assert(server.start{model = MODEL,
-  on_open = function() error("at the open") end, on_data = function() error("at the data") end,
-  on_writable = function() error("at the room") end, on_close = function() error("at the close") end})
-for i = 1, 25 do
-  local c = assert(client.dial(s.addr))
-  c:send("hello") c:recv({timeout = 5}) c:close()
-end
-eventually("all have ended", function() return s:stats().closed == 25 end)
-assert(s:stats().errors == 50, s:stats().errors)
-s:stop()
-s = assert(server.start{model = MODEL, on_data = function() error("at the data") end, on_close = function() error("at the close") end})
-for i = 1, 25 do
-  local c = assert(client.dial(s.addr))
-  c:send("hello") c:recv({timeout = 5}) c:close()
-end
-eventually("all have ended", function() return s:stats().closed == 25 end)
-assert(s:stats().errors == 50, s:stats().errors)
-for i = 1, 5 do assert(client.dial(s.addr)) end
-eventually("one at least is served", function() return s:stats().active > 0 end)
-local t = fiber.now()
-s:stop()
-assert(fiber.now() - t < 1, fiber.now() - t)
-assert(s:stats().active == 0)`))
-			if err != nil {
-				t.Error(err)
-			}
-			for _, text := range []string{"at the open", "at the data", "at the close"} {
-				if n := strings.Count(out, text); n < 1 || n > 2 { // once for each server
-					t.Errorf("%q was printed %d times:\n%s", text, n, out)
-				}
-			}
-		})
-	}
 }
 
 func TestServerMisuse(t *testing.T) {
