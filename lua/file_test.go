@@ -73,7 +73,7 @@ f:write(" a line\n") print(r:join())
 f:write("rest") print(select(2, fiber.timeout(0.05, f.read, f)).code) f:write("\n") print(f:read())`,
 		"lines": `local f = io.open(P, "r+") f:write("1\n") for l in f:lines() do print(l) break end`,
 		"write": `local f = io.open(P, "r+") print(select(2, fiber.timeout(0.05, f.write, f, ` + fill + `)).code) print(#f:read(5000))`,
-		"close": `local f = io.open(P, "r+") local r = fiber.spawn(f.read, f) fiber.sleep(0.01) f:close() local ok, v, err = r:join() print(ok, v, err)`,
+		"close": `local f = io.open(P, "r+") local r = fiber.spawn(f.read, f) fiber.sleep(0.1) f:close() local ok, v, err = r:join() print(ok, v, err)`,
 	} {
 		want := map[string]string{
 			"both ends": "true\tfirst\tsecond", "open to read": "ETIMEDOUT", "open to write": "ETIMEDOUT", "dofile": "ETIMEDOUT",

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"encoding/json"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +23,13 @@ func timely(t *testing.T, what string, bound time.Duration, try func() error) {
 			return
 		}
 	}
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func jsonValid(s string) bool { return json.Valid([]byte(s)) }
