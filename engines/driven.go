@@ -15,8 +15,9 @@ import (
 // The loop is told of edges, so that a connection for which nobody waits costs no wake-ups: a request is tried when it
 // comes, and again when the kernel has told of a change.
 type driven struct {
-	loop *EventLoop
-	conn *Conn
+	loop    *EventLoop
+	conn    *Conn
+	adopted bool // it has a flow; the loop's lock is held
 
 	mu    sync.Mutex
 	asked []*request // not finished yet

@@ -67,12 +67,14 @@ type EventLoop struct {
 	buf       []byte
 	unread    []*Conn       // those with more to read than one turn takes; only under Edge
 	spawn     func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
+	vacant    chan struct{} // closed when no flow's connection is left, and none will come
 
 	mu       sync.Mutex
 	slots    []slot  // by descriptor
 	pending  []*Conn // those that want a turn though nothing is ready
 	copied   bool    // what the Poller waits for was fixed when the wait began
 	asleep   bool    // the wait has begun, or is about to
+	driving  int     // connections that have a flow
 	deaf     bool    // nothing more is accepted
 	stopping bool
 	ended    bool // no connection gets a turn any more

@@ -188,6 +188,9 @@ func (l *EventLoop) forget(fd int, c *Conn) {
 	if l.slots[fd].conn == c {
 		l.slots[fd].conn = nil
 		l.poller.Unwatch(fd, true)
+		if c.driven != nil && c.driven.adopted {
+			l.vacate(1)
+		}
 	}
 }
 

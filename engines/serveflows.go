@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // ServeFlows runs a loop on a thread of its own that makes the system calls of connections which have a flow of control
@@ -11,6 +12,7 @@ func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error 
 	defer CloseLoops(l)
 	defer ln.Close()
 	var flows sync.WaitGroup
+	l.vacant = make(chan struct{})
 	l.spawn = func(c *Conn) {
 		flows.Add(1)
 		Go("a connection's fiber", func() error { Flow(ctx, c, &app); return nil }, func(error) { flows.Done() })
@@ -32,6 +34,11 @@ func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error 
 	}
 	l.deafen()
 	flows.Wait()
+	// A call from elsewhere may still hold a connection, whose descriptor is to be closed by the loop's thread, too.
+	select {
+	case <-l.vacant:
+	case <-time.After(stopLimit / 2):
+	}
 	end()
 	return <-failed
 }
@@ -41,7 +48,16 @@ func (l *EventLoop) deafen() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deaf = true
+	l.vacate(0)
 	l.rouse()
+}
+
+// vacate counts connections that have gone, and says so when they were the last; l.mu is held.
+func (l *EventLoop) vacate(gone int) {
+	l.driving -= gone
+	if l.deaf && l.driving == 0 {
+		close(l.vacant)
+	}
 }
 
 // post has the loop visit a driven connection; false when there is no loop any more.
@@ -61,6 +77,8 @@ func (l *EventLoop) adopt(c *Conn, fd int) (ok bool) {
 	if l.deaf || l.poller.Watch(fd, l.slots[fd].tag, 0, In|Out) != 0 {
 		return false
 	}
+	l.driving++
+	c.driven.adopted = true
 	l.spawn(c)
 	return true
 }
