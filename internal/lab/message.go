@@ -28,6 +28,7 @@ type Request struct {
 	List      *List      `json:"list,omitempty"`
 	Exec      *Exec      `json:"exec,omitempty"`
 	Kill      *Kill      `json:"kill,omitempty"`
+	Deposit   *Deposit   `json:"deposit,omitempty"`
 }
 
 // NewHost makes the next host.
@@ -121,6 +122,9 @@ type Exec struct {
 type Kill struct {
 	ID uint64 `json:"id"`
 }
+
+// Deposit hands over what keeps the laboratory's networks alive; it can be had once.
+type Deposit struct{}
 
 // A Reply answers the request with its ID. A descriptor may come along.
 type Reply struct {
