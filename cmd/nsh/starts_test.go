@@ -22,6 +22,7 @@ type way struct {
 	args     func(file, text string) []string
 	typed    func(file string) string
 	stdin    bool
+	binary   string // "" is the usual
 }
 
 func ways() []way {
@@ -35,6 +36,15 @@ func ways() []way {
 		{name: "prompt", terminal: true, args: func(string, string) []string { return nil }, typed: load},
 		{name: "prompt --private", private: true, terminal: true, args: func(string, string) []string { return []string{"--private"} }, typed: load},
 	}
+}
+
+func wayNamed(name string) way {
+	for _, w := range ways() {
+		if w.name == name {
+			return w
+		}
+	}
+	panic(name)
 }
 
 // A job is nsh as it was started for one test.
@@ -57,7 +67,11 @@ func start(t *testing.T, w way, uid int, text string) *job {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.Cmd = exec.Command(binary(t), w.args(file, text)...)
+	path := w.binary
+	if path == "" {
+		path = binary(t)
+	}
+	s.Cmd = exec.Command(path, w.args(file, text)...)
 	s.Env = append(os.Environ(), s.mark.env(), "TERM=xterm", "HOME=/nonexistent", "NO_COLOR=1")
 	s.SysProcAttr = &syscall.SysProcAttr{}
 	if uid != os.Geteuid() {
