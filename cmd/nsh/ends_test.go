@@ -43,6 +43,34 @@ c:recv("line")
 fiber.spawn(function() while true do c:send("ping\n") c:recv("line") fiber.sleep(0.001) end end)
 `
 
+// cutOff is a laboratory with a connection whose data cannot get there: the kernel would keep that, and with it the
+// host's network, for two minutes after the connection is closed.
+const cutOff = `
+local l, a, r, b = assert(lab.line("a", "r", "b"))
+local s = assert(server.start{model = "thread", handler = function() fiber.sleep(3600) end, on = b})
+local c = assert(client.dial(s.addr, {on = a}))
+l.links[1]:cut()
+c:send(("x"):rep(10000))
+`
+
+// TestCutOff ends nsh in order while a laboratory's link is cut.
+func TestCutOff(t *testing.T) {
+	needsLaboratories(t)
+	if yard(t) {
+		return
+	}
+	for _, e := range endings() {
+		if e.sig == syscall.SIGQUIT { // which is no order
+			continue
+		}
+		t.Run(e.name, func(t *testing.T) {
+			w := wayNamed([]string{"file", "--host"}[rand.N(2)])
+			w.terminal = e.hang || e.sig == syscall.SIGINT
+			e.happens(t, w, users()[rand.N(len(users()))], cutOff, 0)
+		})
+	}
+}
+
 // TestNothingLeftInOrder ends nsh in order, and by signals at random moments.
 func TestNothingLeftInOrder(t *testing.T) {
 	needsLaboratories(t)
@@ -57,22 +85,22 @@ func TestNothingLeftInOrder(t *testing.T) {
 				for range max(1, rounds()/10) {
 					w := wayNamed(name)
 					w.terminal = e.hang || e.sig == syscall.SIGINT
-					e.happens(t, w, users()[rand.N(len(users()))], rand.N(bound))
+					e.happens(t, w, users()[rand.N(len(users()))], aLaboratory, rand.N(bound))
 				}
 			})
 		}
 	}
 }
 
-func (e end) happens(t *testing.T, w way, uid int, after time.Duration) {
-	text := aLaboratory + e.last
-	if e.last == "" {
+func (e end) happens(t *testing.T, w way, uid int, text string, after time.Duration) {
+	text += e.last
+	if e.last == "" { // until it happens
 		text += "print('it is up') fiber.sleep(3600)"
 	}
 	s := start(t, w, uid, text)
 	if e.last == "" {
 		s.what += fmt.Sprintf(", %s after %v", e.name, after)
-		if e.hang { // before nsh is there to be told, it would not know
+		if e.hang || after == 0 { // before nsh is there to be told, it would not know
 			s.out.sees(patience, "it is up")
 		}
 		time.Sleep(after)

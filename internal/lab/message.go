@@ -29,6 +29,7 @@ type Request struct {
 	Exec      *Exec      `json:"exec,omitempty"`
 	Kill      *Kill      `json:"kill,omitempty"`
 	Deposit   *Deposit   `json:"deposit,omitempty"`
+	Abort     *Abort     `json:"abort,omitempty"`
 }
 
 // NewHost makes the next host.
@@ -125,6 +126,9 @@ type Kill struct {
 
 // Deposit hands over what keeps the laboratory's networks alive; it can be had once.
 type Deposit struct{}
+
+// Abort ends every connection that is left, for nobody will wait for it.
+type Abort struct{}
 
 // A Reply answers the request with its ID. A descriptor may come along.
 type Reply struct {

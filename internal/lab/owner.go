@@ -335,6 +335,9 @@ func (p *Process) kill(id uint64) {
 // Close ends the process and everything in it; when it returns, that has happened. The networks go when the sockets have
 // gone that were handed out, and this is called: close those before.
 func (p *Process) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	p.Do(ctx, Request{Abort: &Abort{}})
+	cancel()
 	p.child.Signal(syscall.SIGKILL)
 	<-p.done
 	p.mu.Lock()
