@@ -97,7 +97,7 @@ func (e end) happens(t *testing.T, w way, uid int, text string, after time.Durat
 	if e.last == "" { // until it happens
 		text += "print('it is up') fiber.sleep(3600)"
 	}
-	s := start(t, w, uid, text)
+	s := launch(t, w, uid, text)
 	if e.last == "" {
 		s.what += fmt.Sprintf(", %s after %v", e.name, after)
 		if e.hang || after == 0 { // before nsh is there to be told, it would not know
@@ -143,7 +143,7 @@ func TestNothingLeftInMemory(t *testing.T) {
 	for _, w := range []way{wayNamed("file"), wayNamed("--host")} {
 		w.binary = own
 		for _, role := range []string{"shell", "lab"} {
-			s := start(t, w, 0, busy)
+			s := launch(t, w, 0, busy)
 			if s.out.sees(patience, "it is up") < 0 {
 				t.Fatalf("%s: %q", s.what, s.out.all())
 			}

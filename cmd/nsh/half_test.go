@@ -36,7 +36,7 @@ end
 n = nil
 print("it is up")
 `
-	s := start(t, wayNamed("prompt"), os.Geteuid(), text)
+	s := launch(t, wayNamed("prompt"), os.Geteuid(), text)
 	if s.out.sees(patience, "it is up\r\n") < 0 || s.out.sees(patience, "nsh> ") < 0 {
 		t.Fatalf("%s", s.out.all())
 	}

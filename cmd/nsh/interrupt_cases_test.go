@@ -77,7 +77,7 @@ func waits() []wait {
 	for i := range all {
 		all[i].bare = true
 	}
-	return append(all, networkWaits()...)
+	return append(append(all, systemWaits()...), networkWaits()...)
 }
 
 func networkWaits() []wait {
@@ -125,7 +125,7 @@ func networkWaits() []wait {
 // standsFor says which declared functions a wait's name does not name, but its call uses.
 func standsFor() map[string]string {
 	return map[string]string{
-		"DnsServer:stop": "dns.serve", "sock.queues": "sock.queue", "sock.limits": "sock.counters", "Lab:close": "lab.new",
+		"DnsServer:stop": "dns.serve", "sock.queues": "sock.queue", "sock.limits": "sock.counters", "Lab:close": "lab.new", "Fd:close": "Fd:bind",
 		"Host:routes": "Host:interfaces", "Host:neighbours": "Host:interfaces", "Host:remove_address": "Host:add_address", "Link:mend": "Link:cut",
 	}
 }

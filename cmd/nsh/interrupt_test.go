@@ -77,7 +77,7 @@ func pause() { time.Sleep(rand.N(60 * time.Millisecond)) }
 //	NSH_ROUNDS=1000 go test ./cmd/nsh -run TestCtrlC -v -timeout 1h
 func TestCtrlCAtPrompt(t *testing.T) {
 	needsLaboratories(t)
-	s := start(t, wayNamed("prompt"), os.Geteuid(), setUp+setUpSilent+"print('it is up')")
+	s := launch(t, wayNamed("prompt"), os.Geteuid(), setUp+setUpSilent+"print('it is up')")
 	if s.out.sees(patience, "it is up\r\n") < 0 {
 		t.Fatalf("%s", s.out.all())
 	}
@@ -140,7 +140,7 @@ func TestCtrlCInFile(t *testing.T) {
 				kind = wayNamed("--host")
 			}
 			kind.terminal = true
-			s := start(t, kind, users()[rand.N(len(users()))], w.setUp()+"print('it is up') "+w.call)
+			s := launch(t, kind, users()[rand.N(len(users()))], w.setUp()+"print('it is up') "+w.call)
 			s.what = w.name + ", " + s.what
 			if s.out.sees(patience, "it is up\r\n") < 0 {
 				t.Fatalf("%s: %s", s.what, s.out.all())

@@ -70,7 +70,7 @@ var usualTime time.Duration
 func usual(t *testing.T) time.Duration {
 	if usualTime == 0 {
 		from := time.Now()
-		s := start(t, wayNamed("file"), os.Geteuid(), busy)
+		s := launch(t, wayNamed("file"), os.Geteuid(), busy)
 		if s.out.sees(patience, "it is up") < 0 {
 			t.Fatalf("%s: no laboratory: %q", s.what, s.out.all())
 		}
@@ -121,7 +121,7 @@ func TestNothingLeft(t *testing.T) {
 func killed(t *testing.T, k kill, round int) (took time.Duration) {
 	all := slices.DeleteFunc(ways(), func(w way) bool { return !k.ways(w) })
 	w, uid := all[rand.N(len(all))], users()[rand.N(len(users()))]
-	s := start(t, w, uid, []string{busy, several}[rand.N(2)])
+	s := launch(t, w, uid, []string{busy, several}[rand.N(2)])
 	pid := k.pick(s)
 	after := moment(t)
 	s.what += fmt.Sprintf(", round %d, %s killed after %v", round, k.name, after)
@@ -190,7 +190,7 @@ var lossAfter = regexp.MustCompile(`then: .*(the laboratory is closed: its proce
 func survives(t *testing.T) {
 	all := slices.DeleteFunc(ways(), func(w way) bool { return w.terminal })
 	w, uid := all[rand.N(len(all))], users()[rand.N(len(users()))]
-	s := start(t, w, uid, lives)
+	s := launch(t, w, uid, lives)
 	pid := s.appears("lab")
 	after := moment(t)
 	s.what += fmt.Sprintf(", the laboratory's process killed after %v", after)

@@ -38,7 +38,7 @@ func TestManyLaboratories(t *testing.T) {
 		return
 	}
 	watchMachine(t)
-	both := []*job{start(t, wayNamed("file"), os.Geteuid(), twenty), start(t, wayNamed("--host"), os.Geteuid(), twenty)}
+	both := []*job{launch(t, wayNamed("file"), os.Geteuid(), twenty), launch(t, wayNamed("--host"), os.Geteuid(), twenty)}
 	for _, s := range both {
 		if code := s.ends(); code != 0 || s.out.sees(patience, "echoed: 20") < 0 {
 			t.Errorf("%s: exit code %d: %q", s.what, code, s.out.all())
@@ -72,7 +72,7 @@ for i = 3, 62 do
 end
 print("answers: " .. answers .. ", links: " .. #l.links)
 `
-	s := start(t, wayNamed("file"), users()[len(users())-1], text)
+	s := launch(t, wayNamed("file"), users()[len(users())-1], text)
 	code, out := s.ends(), ""
 	s.out.sees(patience, "links: 256")
 	out = s.out.all()

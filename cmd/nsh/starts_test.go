@@ -58,8 +58,8 @@ type job struct {
 	done chan struct{}
 }
 
-// start starts nsh with a script, as root or as an ordinary user. If the file is for root alone, a copy in memory runs.
-func start(t *testing.T, w way, uid int, text string) *job {
+// launch starts nsh with a script, as root or as an ordinary user. If the file is for root alone, a copy in memory runs.
+func launch(t *testing.T, w way, uid int, text string) *job {
 	t.Helper()
 	s := &job{t: t, mark: newMark(), uid: uid, what: fmt.Sprintf("%s as user %d", w.name, uid), done: make(chan struct{})}
 	text = strings.ReplaceAll(text, "MARK", s.mark.number())
