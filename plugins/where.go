@@ -1,6 +1,8 @@
 package plugins
 
 import (
+	"context"
+
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/lua"
 )
@@ -35,6 +37,26 @@ func Keep(place engines.Place, held *lua.Held) *lua.Held {
 		held.Also(k.Scope())
 	}
 	return held
+}
+
+// During is for a call that opens something in a place and waits for it: its context ends with the place, too. What the
+// call gives then is passed through end, which says why.
+func During(ctx context.Context, place engines.Place, op, addr string) (_ context.Context, end func(error) error) {
+	k, ok := place.(Keeper)
+	if !ok || k.Scope() == nil {
+		return ctx, func(err error) error { return err }
+	}
+	lives := k.Scope().Context()
+	during, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(lives, cancel)
+	return during, func(err error) error {
+		stop()
+		cancel()
+		if err != nil && ctx.Err() == nil && lives.Err() != nil {
+			return &lua.Fault{Op: op, Addr: addr, Code: "ESHUTDOWN", Message: "the laboratory was closed meanwhile"}
+		}
+		return err
+	}
 }
 
 // PlaceOf is the place of a call: that of the surroundings, or here.

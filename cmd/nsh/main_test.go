@@ -22,7 +22,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asNsh) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], plugins.RolePrefix) {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	forgetBinary()
+	os.Exit(code)
 }
 
 // nsh runs nsh in a folder, within a bound.

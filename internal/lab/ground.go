@@ -15,6 +15,7 @@ type ground struct {
 	wire  *host // the process's own network, in which the middles of links lie
 	hosts []*host
 	links []*link
+	kept  *deposit
 }
 
 // host is a network namespace.
@@ -31,7 +32,12 @@ func newGround() (*ground, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ground{wire: wire}, wire.quiet()
+	kept, err := newDeposit()
+	if err != nil {
+		return nil, err
+	}
+	kept.put(wire.ns)
+	return &ground{wire: wire, kept: kept}, wire.quiet()
 }
 
 // thisNetwork is the network that this thread is in.
@@ -138,6 +144,7 @@ func (g *ground) newHost(kind int) error {
 	}
 	h.kind = kind
 	g.hosts = append(g.hosts, h)
+	g.kept.put(h.ns)
 	lo, err := h.handle.LinkByName("lo")
 	if err != nil {
 		return err

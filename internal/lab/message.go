@@ -28,6 +28,8 @@ type Request struct {
 	List      *List      `json:"list,omitempty"`
 	Exec      *Exec      `json:"exec,omitempty"`
 	Kill      *Kill      `json:"kill,omitempty"`
+	Deposit   *Deposit   `json:"deposit,omitempty"`
+	Abort     *Abort     `json:"abort,omitempty"`
 }
 
 // NewHost makes the next host.
@@ -121,6 +123,12 @@ type Exec struct {
 type Kill struct {
 	ID uint64 `json:"id"`
 }
+
+// Deposit hands over what keeps the laboratory's networks alive; it can be had once.
+type Deposit struct{}
+
+// Abort ends every connection that is left, for nobody will wait for it.
+type Abort struct{}
 
 // A Reply answers the request with its ID. A descriptor may come along.
 type Reply struct {

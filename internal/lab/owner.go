@@ -23,7 +23,8 @@ type Process struct {
 	child *fence.Child
 	file  *os.File // the socket, in Go's poller
 	raw   syscall.RawConn
-	done  chan struct{} // closed when the process has ended, and nothing of it is left in this one
+	done  chan struct{} // closed when the process has ended, and nothing of it is left in this one but what is kept
+	kept  int           // its deposit; -1 when that is given back
 
 	mu      sync.Mutex
 	last    uint64
@@ -44,7 +45,7 @@ func Start(role string, spawn Spawn) (*Process, error) {
 		err   error
 	}
 	ready := make(chan started, 1)
-	p := &Process{done: make(chan struct{}), waiting: map[uint64]chan answer{}}
+	p := &Process{done: make(chan struct{}), kept: -1, waiting: map[uint64]chan answer{}}
 	received := make(chan struct{})
 	// The kernel kills the process when the thread that started it ends, so a goroutine of its own stays on that thread.
 	spawn("laboratory's process", func() {
@@ -72,11 +73,29 @@ func Start(role string, spawn Spawn) (*Process, error) {
 		p.child.Signal(syscall.SIGKILL)
 		p.close()
 	})
+	if err == nil {
+		err = p.keep()
+	}
 	if err != nil {
-		<-p.done
+		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// keep takes the deposit over.
+func (p *Process) keep() error {
+	fd, err := p.Descriptor(context.Background(), Request{Deposit: &Deposit{}})
+	if errors.Is(err, ErrGone) {
+		return fence.ErrDied
+	}
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.kept = last(fd)
+	p.mu.Unlock()
+	return nil
 }
 
 func start(role string) (*fence.Child, error) {
@@ -313,10 +332,20 @@ func (p *Process) kill(id uint64) {
 	p.Do(ctx, Request{Kill: &Kill{id}})
 }
 
-// Close ends the process and everything in it; when it returns, that has happened.
+// Close ends the process and everything in it; when it returns, that has happened. The networks go when the sockets have
+// gone that were handed out, and this is called: close those before.
 func (p *Process) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	p.Do(ctx, Request{Abort: &Abort{}})
+	cancel()
 	p.child.Signal(syscall.SIGKILL)
 	<-p.done
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept >= 0 {
+		unix.Close(p.kept)
+		p.kept = -1
+	}
 }
 
 // Done is closed when the process has ended.

@@ -96,6 +96,11 @@ func (p *process) do(r *Request, fds []int) (reply Reply, fd int, err error) {
 		return reply, -1, nil
 	case r.Names != nil:
 		return reply, -1, os.WriteFile("/etc/hosts", []byte(r.Names.Hosts), 0o644)
+	case r.Abort != nil:
+		return reply, -1, p.ground.abort()
+	case r.Deposit != nil:
+		fd, err := p.ground.kept.take()
+		return reply, fd, err
 	}
 	return p.ground.do(r)
 }

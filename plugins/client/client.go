@@ -95,8 +95,9 @@ func dial(ctx context.Context, env *lua.Env, addr string, o dialOptions) (*plugi
 		return nil, err
 	}
 	place := o.Place(env)
+	ctx, end := plugins.During(ctx, place, "dial", addr)
 	c, err := engines.Dial(ctx, o.engine(addr, place))
-	if err != nil {
+	if err = end(err); err != nil {
 		return nil, plugins.Fault("dial", addr, err)
 	}
 	return plugins.NewConn(c, false).OwnedBy(env, place), nil

@@ -78,6 +78,8 @@ func open(ctx context.Context, env *lua.Env, o openOptions) (*Crowd, error) {
 	place := o.Place(env)
 	c.held = plugins.Keep(place, env.Own("crowd to "+o.To, c.close))
 	d := dialOptions{Timeout: o.Timeout, From: o.From}
+	during, end := plugins.During(ctx, place, "open", o.To)
+	defer end(nil)
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(window, o.N) {
@@ -85,12 +87,12 @@ func open(ctx context.Context, env *lua.Env, o openOptions) (*Crowd, error) {
 		lua.Go("client.open", nil, func() {
 			defer wg.Done()
 			for i := range next {
-				conn, err := engines.Dial(ctx, d.engine(o.To, place))
+				conn, err := engines.Dial(during, d.engine(o.To, place))
 				c.opened(i, conn, err)
 			}
 		})
 	}
-	feed(ctx, next, o.N, o.Rate)
+	feed(during, next, o.N, o.Rate)
 	wg.Wait()
 	return c, ctx.Err()
 }

@@ -35,7 +35,10 @@ type resolveOptions struct {
 
 // resolve asks one server one question.
 func resolve(ctx context.Context, env *lua.Env, name string, o resolveOptions) (*Answer, error) {
-	return lookup(ctx, o.Place(env), name, o)
+	place := o.Place(env)
+	ctx, end := plugins.During(ctx, place, "resolve", name)
+	a, err := lookup(ctx, place, name, o)
+	return a, end(err)
 }
 
 func lookup(ctx context.Context, place engines.Place, name string, o resolveOptions) (*Answer, error) {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -66,8 +67,13 @@ func (l *Lab) build() error {
 	}
 	for _, s := range steps {
 		if _, err := l.process.Do(context.Background(), s.request); err != nil {
+			gone := errors.Is(err, lab.ErrGone)
 			err = fault("build", s.name, err)
-			l.end(err.Error())
+			if gone {
+				l.end(processEnded)
+			} else {
+				l.end(err.Error())
+			}
 			return err
 		}
 	}

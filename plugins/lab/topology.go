@@ -45,10 +45,13 @@ func newLab(_ context.Context, env *lua.Env, o options) (*Lab, error) {
 	l.held = env.Own("laboratory", l.close)
 	spawn("laboratory", func() { // it may be killed from outside
 		<-p.Done()
-		l.end("its process has ended")
+		l.end(processEnded)
 	})
 	return l, nil
 }
+
+// processEnded is why a laboratory is closed that nobody has closed.
+const processEnded = "its process has ended"
 
 // refused says why there can be no laboratory.
 func refused(err error) error {
