@@ -15,6 +15,7 @@ type ground struct {
 	wire  *host // the process's own network, in which the middles of links lie
 	hosts []*host
 	links []*link
+	spawn Spawn
 }
 
 // host is a network namespace.
@@ -26,12 +27,12 @@ type host struct {
 }
 
 // newGround begins with the process's own network.
-func newGround() (*ground, error) {
+func newGround(spawn Spawn) (*ground, error) {
 	wire, err := thisNetwork()
 	if err != nil {
 		return nil, err
 	}
-	return &ground{wire: wire}, wire.quiet()
+	return &ground{wire: wire, spawn: spawn}, wire.quiet()
 }
 
 // thisNetwork is the network that this thread is in.
@@ -89,6 +90,11 @@ func (g *ground) do(r *Request) (reply Reply, fd int, err error) {
 		return reply, fd, g.newLink(r.NewLink)
 	case r.Cut != nil:
 		return reply, fd, g.cut(r.Cut)
+	case r.SetShape != nil:
+		return reply, fd, g.shape(r.SetShape)
+	case r.Count != nil:
+		reply.Traffic, err = g.count(r.Count)
+		return reply, fd, err
 	}
 	h, err := g.host(r.Host)
 	if err != nil {

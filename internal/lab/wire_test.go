@@ -1,0 +1,323 @@
+package lab
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// echo sends a datagram from A to B and back, and says how long it took. It asks again now and then, for one may be
+// lost.
+func (l *laboratory) echo(a, b *net.UDPConn) time.Duration {
+	l.Helper()
+	buf := make([]byte, 64)
+	for try := byte(0); try < 20; try++ {
+		begun := time.Now()
+		if _, err := a.WriteTo([]byte{try}, toB); err != nil {
+			l.Fatal(err)
+		}
+		b.SetReadDeadline(begun.Add(time.Second))
+		n, from, err := b.ReadFrom(buf)
+		if err != nil {
+			continue
+		}
+		b.WriteTo(buf[:n], from)
+		a.SetReadDeadline(time.Now().Add(time.Second))
+		if n, _, err = a.ReadFrom(buf); err == nil && n == 1 && buf[0] == try {
+			return time.Since(begun)
+		}
+	}
+	l.Fatal("no echo in 20 tries")
+	return 0
+}
+
+func TestDelay(t *testing.T) {
+	l := newLaboratory(t, 0)
+	a, b := l.udp(0), l.udp(1)
+	l.echo(a, b) // they know each other's Ethernet addresses
+	takes := func(what string, least, most time.Duration) {
+		t.Helper()
+		var seen []time.Duration
+		for range 10 { // a machine may be busy: one of them takes no longer than it has to
+			seen = append(seen, l.echo(a, b))
+			if last := seen[len(seen)-1]; last < least {
+				t.Errorf("%s: a round trip of %v", what, last)
+			} else if last < most {
+				return
+			}
+		}
+		t.Errorf("%s: round trips of %v", what, seen)
+	}
+	takes("plain", 0, 20*time.Millisecond)
+	l.set(1, Shape{Delay: 50 * time.Millisecond})
+	takes("50 ms each way", 100*time.Millisecond, 105*time.Millisecond)
+	l.do(Request{SetShape: &SetShape{Shapes: [2]Shape{{Delay: 80 * time.Millisecond}, {}}}})
+	takes("80 ms one way", 80*time.Millisecond, 85*time.Millisecond)
+	l.do(Request{SetShape: &SetShape{Shapes: [2]Shape{{}, {Delay: 60 * time.Millisecond}}}})
+	takes("60 ms the other way", 60*time.Millisecond, 65*time.Millisecond)
+	l.set(1, Shape{})
+	takes("plain again", 0, 20*time.Millisecond)
+}
+
+// numbered sends datagrams in portions, and lists the numbers of those that come, in their order.
+func (l *laboratory) numbered(n int) (got []int) {
+	l.Helper()
+	a, b := l.udp(0), l.udp(1)
+	defer a.Close()
+	defer b.Close()
+	buf := make([]byte, 64)
+	read := func(patience time.Duration) bool {
+		b.SetReadDeadline(time.Now().Add(patience))
+		n, _, err := b.ReadFrom(buf)
+		if err == nil && n == 4 {
+			got = append(got, int(binary.BigEndian.Uint32(buf)))
+		}
+		return err == nil
+	}
+	for i := range n {
+		if _, err := a.WriteTo(binary.BigEndian.AppendUint32(nil, uint32(i)), toB); err != nil {
+			l.Fatal(err)
+		}
+		if i%50 == 49 {
+			for read(20 * time.Millisecond) {
+			}
+		}
+	}
+	for read(200 * time.Millisecond) {
+	}
+	return got
+}
+
+func TestSeed(t *testing.T) {
+	lossy := Shape{Loss: 0.2, Duplicate: 0.1, Delay: 5 * time.Millisecond, Reorder: 0.1}
+	const n = 500
+	var runs [][]int
+	for _, seed := range []int64{7, 7, 8} {
+		l := newLaboratory(t, 0)
+		l.set(seed, lossy)
+		got := l.numbered(n)
+		c := l.count()[0]
+		different := slices.Compact(slices.Sorted(slices.Values(got)))
+		if len(different) < n*70/100 || len(different) > n*90/100 {
+			t.Errorf("%d of %d came with a loss of 0.2", len(different), n)
+		}
+		if len(got) == len(different) || c.Duplicated == 0 || slices.IsSorted(got) || c.Reordered == 0 {
+			t.Errorf("%d came, %d of them different, sorted: %v; counted: %+v", len(got), len(different), slices.IsSorted(got), c)
+		}
+		slices.Sort(got) // who overtakes how many is a matter of moments
+		runs = append(runs, got)
+	}
+	if !slices.Equal(runs[0], runs[1]) {
+		t.Errorf("the same seed:\n%v\n%v", runs[0], runs[1])
+	}
+	if slices.Equal(runs[0], runs[2]) {
+		t.Error("another seed gives the same")
+	}
+}
+
+func TestRate(t *testing.T) {
+	l := newLaboratory(t, 0)
+	const rate, size = 1e6, 250_000
+	l.set(1, Shape{Rate: rate, Queue: 1000})
+	a, b := l.tcp()
+	begun := time.Now()
+	go func() {
+		a.Write(make([]byte, size))
+		a.CloseWrite()
+	}()
+	n, err := io.Copy(io.Discard, b)
+	took := time.Since(begun).Seconds()
+	if err != nil || n != size {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	c := l.count()
+	if got := float64(c[0].Bytes) * 8 / took; got < 0.9*rate || got > 1.02*rate {
+		t.Errorf("%.0f bits/s of frames; %+v", got, c)
+	}
+	if got := size * 8 / took; got < 0.9*rate || got > rate {
+		t.Errorf("%.0f bits/s of data", got)
+	}
+}
+
+// transfer sends bytes from A to B, and fails if others come.
+func (l *laboratory) transfer(size int) time.Duration {
+	l.Helper()
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	a, b := l.tcp()
+	begun := time.Now()
+	go func() {
+		a.Write(data)
+		a.CloseWrite()
+	}()
+	hash := sha256.New()
+	n, err := io.Copy(hash, b)
+	if err != nil || n != int64(size) || !bytes.Equal(hash.Sum(nil), sum(data)) {
+		l.Errorf("%d of %d bytes, %v, the same: %v", n, size, err, bytes.Equal(hash.Sum(nil), sum(data)))
+	}
+	return time.Since(begun)
+}
+
+func sum(data []byte) []byte {
+	s := sha256.Sum256(data)
+	return s[:]
+}
+
+func TestIntact(t *testing.T) {
+	for _, s := range []Shape{
+		{Loss: 0.01},
+		{Loss: 0.01, Delay: 2 * time.Millisecond, Jitter: time.Millisecond, Duplicate: 0.05, Reorder: 0.05},
+	} {
+		l := newLaboratory(t, 0)
+		l.set(3, s)
+		l.transfer(2 << 20)
+		if c := l.count(); c[0].Lost == 0 {
+			t.Errorf("nothing was lost: %+v", c)
+		}
+	}
+}
+
+// TestFrames sends over links of several sizes, and looks whether what passes are frames of that size: large segments
+// are cut up.
+func TestFrames(t *testing.T) {
+	for _, mtu := range []int{0, 576, 9000, 65535} {
+		t.Run(fmt.Sprint(mtu), func(t *testing.T) {
+			l := newLaboratory(t, mtu)
+			l.set(1, Shape{Delay: time.Millisecond})
+			const size = 4 << 20
+			took := l.transfer(size)
+			c := l.count()[0]
+			if mtu == 0 {
+				mtu = 1500
+			}
+			if least := uint64(size / mtu); c.Passed < least {
+				t.Errorf("%d frames for %d bytes", c.Passed, size)
+			}
+			t.Logf("%.0f Mbit/s, %+v", size*8/took.Seconds()/1e6, c)
+			a, b := l.udp(0), l.udp(1)
+			data := bytes.Repeat([]byte{5}, min(mtu-28, 65507))
+			within(t, 5*time.Second, func() (bool, any) {
+				if _, err := a.WriteTo(data, toB); err != nil {
+					t.Fatal(err)
+				}
+				buf := make([]byte, 1<<16)
+				b.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+				n, _, err := b.ReadFrom(buf)
+				return bytes.Equal(buf[:n], data), err
+			})
+		})
+	}
+}
+
+// switches is how often the threads of a process have been woken up or made to wait.
+func switches(t *testing.T, pid int) (n int) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/status", pid, task.Name()))
+		for _, line := range strings.Split(string(data), "\n") {
+			var k int
+			if strings.Contains(line, "voluntary_ctxt_switches:") {
+				fmt.Sscanf(line[strings.Index(line, ":")+1:], "%d", &k)
+				n += k
+			}
+		}
+	}
+	return n
+}
+
+func TestIdle(t *testing.T) {
+	l := newLaboratory(t, 0)
+	l.set(1, Shape{Delay: time.Millisecond, Rate: 1e6, Queue: 10})
+	l.transfer(1000)
+	// IPv6 says a thing or two in the first seconds of an interface, and Go looks for garbage now and then.
+	within(t, 20*time.Second, func() (bool, any) {
+		before := switches(t, l.Pid())
+		time.Sleep(time.Second)
+		n := switches(t, l.Pid()) - before
+		return n == 0, n
+	})
+}
+
+func TestCut(t *testing.T) {
+	l := newLaboratory(t, 0)
+	descriptors := func() int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", l.Pid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	a, b := l.udp(0), l.udp(1)
+	l.echo(a, b)
+	before := descriptors()
+	silent := func(what string) {
+		t.Helper()
+		a.WriteTo([]byte("x"), toB)
+		b.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, _, err := b.ReadFrom(make([]byte, 9)); err == nil {
+			t.Errorf("%s: %d bytes came", what, n)
+		}
+	}
+	for range 3 {
+		l.set(1, Shape{Delay: 10 * time.Millisecond})
+		if rtt := l.echo(a, b); rtt < 20*time.Millisecond {
+			t.Errorf("on a wire: %v", rtt)
+		}
+		l.set(1, Shape{Delay: 5 * time.Second})
+		a.WriteTo([]byte("lost on the way"), toB)
+		l.do(Request{Cut: &Cut{}})
+		silent("cut")
+		l.set(1, Shape{Delay: 20 * time.Millisecond})
+		silent("cut, and made slower")
+		l.do(Request{Cut: &Cut{Mend: true}})
+		if rtt := l.echo(a, b); rtt < 40*time.Millisecond {
+			t.Errorf("on a wire, mended: %v", rtt)
+		}
+		l.do(Request{Cut: &Cut{}})
+		l.set(1, Shape{})
+		silent("cut, and made plain")
+		l.do(Request{Cut: &Cut{Mend: true}})
+		l.echo(a, b)
+	}
+	if c := l.count(); c[0].Lost < 3 { // and what the kernel said by itself
+		t.Errorf("lost on the way: %+v", c)
+	}
+	if now := descriptors(); now != before {
+		t.Errorf("%d descriptors, %d before", now, before)
+	}
+}
+
+// TestChange makes a link plain and wired again under a transfer: nothing is passed twice or in a wrong order. What comes
+// in the moments in between is lost.
+func TestChange(t *testing.T) {
+	l := newLaboratory(t, 0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; i < 10; i++ {
+			if i%2 == 0 {
+				l.set(1, Shape{Delay: 3 * time.Millisecond})
+			} else {
+				l.set(1, Shape{})
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	got := l.numbered(4000)
+	<-done
+	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) || len(got) < 2000 {
+		t.Errorf("%d came, sorted: %v", len(got), slices.IsSorted(got))
+	}
+}
