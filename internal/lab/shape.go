@@ -27,8 +27,8 @@ func (s Shape) check() error {
 	return nil
 }
 
-// plain says that it does nothing to frames.
-func (s Shape) plain() bool {
+// Plain says that it does nothing to frames.
+func (s Shape) Plain() bool {
 	s.Queue = 0
 	return s == Shape{}
 }
@@ -96,7 +96,7 @@ func (g *ground) count(c *Count) (*[2]Traffic, error) {
 
 // settle has the middle of a link be what it is to be: a bridge, a wire, or nothing.
 func (g *ground) settle(l *link) error {
-	wired := !l.shapes[0].plain() || !l.shapes[1].plain()
+	wired := !l.shapes[0].Plain() || !l.shapes[1].Plain()
 	switch {
 	case l.cut:
 		if l.wire != nil {

@@ -15,7 +15,7 @@ import (
 const packetFile = "internal/lab/packet.go"
 
 // packetNames are what is needed to open a packet socket, or to say where a frame is to go (packet(7)).
-var packetNames = []string{"AF_PACKET", "PF_PACKET", "SOCK_PACKET", "SockaddrLinklayer", "RawSockaddrLinklayer", "SizeofSockaddrLinklayer", "LsfSocket", "IPPROTO_RAW", "IP_HDRINCL", "IPV6_HDRINCL"}
+var packetNames = []string{"AF_PACKET", "PF_PACKET", "SockaddrLinklayer", "RawSockaddrLinklayer", "SizeofSockaddrLinklayer", "LsfSocket", "IPPROTO_RAW", "IP_HDRINCL", "IPV6_HDRINCL"}
 
 // packetPackages are the beginnings of the paths of libraries that do it, or that build headers.
 var packetPackages = []string{"github.com/mdlayher/packet", "github.com/mdlayher/raw", "github.com/mdlayher/arp", "github.com/google/gopacket", "github.com/gopacket/gopacket", "golang.org/x/net/bpf", "gvisor.dev"}
