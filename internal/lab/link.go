@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -76,7 +77,29 @@ func (g *ground) cable(mtu int, a *host, aEnd *End, b *host, bEnd *End) error {
 	if err := a.plug(aEnd); err != nil {
 		return err
 	}
-	return b.plug(bEnd)
+	if err := b.plug(bEnd); err != nil {
+		return err
+	}
+	for _, end := range []struct {
+		h    *host
+		name string
+	}{{a, aEnd.Name}, {b, bEnd.Name}} {
+		if err := end.h.carries(end.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carries waits until the kernel has noticed that an interface has a carrier, before which it sends nothing, nor does a
+// bridge to it. That may take it a second (linkwatch), but since Linux 6.8 not when somebody asks about the interface.
+func (h *host) carries(name string) error {
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		l, err := h.handle.LinkByName(name)
+		if err != nil || l.Attrs().OperState == netlink.OperUp || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // plug brings up a fresh interface: with its addresses, or as a port of the switch.
