@@ -8,9 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -227,111 +225,5 @@ func TestFrames(t *testing.T) {
 				return bytes.Equal(buf[:n], data), err
 			})
 		})
-	}
-}
-
-// switches is how often the threads of a process have been woken up or made to wait.
-func switches(t *testing.T, pid int) (n int) {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, task := range tasks {
-		data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/status", pid, task.Name()))
-		for _, line := range strings.Split(string(data), "\n") {
-			var k int
-			if strings.Contains(line, "voluntary_ctxt_switches:") {
-				fmt.Sscanf(line[strings.Index(line, ":")+1:], "%d", &k)
-				n += k
-			}
-		}
-	}
-	return n
-}
-
-func TestIdle(t *testing.T) {
-	l := newLaboratory(t, 0)
-	l.set(1, Shape{Delay: time.Millisecond, Rate: 1e6, Queue: 10})
-	l.transfer(1000)
-	// IPv6 says a thing or two in the first seconds of an interface, and Go looks for garbage now and then.
-	within(t, 20*time.Second, func() (bool, any) {
-		before := switches(t, l.Pid())
-		time.Sleep(time.Second)
-		n := switches(t, l.Pid()) - before
-		return n == 0, n
-	})
-}
-
-func TestCut(t *testing.T) {
-	l := newLaboratory(t, 0)
-	descriptors := func() int {
-		l.count() // what it handed out before it has closed
-		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", l.Pid()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
-	a, b := l.udp(0), l.udp(1)
-	l.echo(a, b)
-	before := descriptors()
-	silent := func(what string) {
-		t.Helper()
-		a.WriteTo([]byte("into the void"), toB)
-		b.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		buf := make([]byte, 64)
-		if n, _, err := b.ReadFrom(buf); err == nil {
-			t.Errorf("%s: %q came", what, buf[:n])
-		}
-	}
-	for range 3 {
-		l.set(1, Shape{Delay: 10 * time.Millisecond})
-		if rtt := l.echo(a, b); rtt < 20*time.Millisecond {
-			t.Errorf("on a wire: %v", rtt)
-		}
-		l.set(1, Shape{Delay: 5 * time.Second})
-		a.WriteTo([]byte("lost on the way"), toB)
-		l.do(Request{Cut: &Cut{}})
-		silent("cut")
-		l.set(1, Shape{Delay: 20 * time.Millisecond})
-		silent("cut, and made slower")
-		l.do(Request{Cut: &Cut{Mend: true}})
-		if rtt := l.echo(a, b); rtt < 40*time.Millisecond {
-			t.Errorf("on a wire, mended: %v", rtt)
-		}
-		l.do(Request{Cut: &Cut{}})
-		l.set(1, Shape{})
-		silent("cut, and made plain")
-		l.do(Request{Cut: &Cut{Mend: true}})
-		l.echo(a, b)
-	}
-	if c := l.count(); c[0].Lost < 3 { // and what the kernel said by itself
-		t.Errorf("lost on the way: %+v", c)
-	}
-	if now := descriptors(); now != before {
-		t.Errorf("%d descriptors, %d before", now, before)
-	}
-}
-
-// TestChange makes a link plain and wired again under a transfer: nothing is passed twice or in a wrong order. What comes
-// in the moments in between is lost.
-func TestChange(t *testing.T) {
-	l := newLaboratory(t, 0)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := 0; i < 10; i++ {
-			if i%2 == 0 {
-				l.set(1, Shape{Delay: 3 * time.Millisecond})
-			} else {
-				l.set(1, Shape{})
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}()
-	got := l.numbered(4000)
-	<-done
-	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) || len(got) < 2000 {
-		t.Errorf("%d came, sorted: %v", len(got), slices.IsSorted(got))
 	}
 }
