@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ type ground struct {
 	hosts []*host
 	links []*link
 	spawn Spawn
+	held  atomic.Int64 // bytes of frames on wires
 }
 
 // host is a network namespace.

@@ -3,6 +3,7 @@ package lab
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type lane struct {
 	flight  []held        // in order of their arrival
 	last    time.Duration // when the latest of those that keep their order arrives
 	bytes   int           // of all that is held
+	all     *atomic.Int64 // of all that the laboratory's lanes hold
 	spare   [][]byte      // for the next frames
 }
 
@@ -33,8 +35,17 @@ type held struct {
 	kept  bool // the frame's bytes are the lane's own
 }
 
-// mostHeld is how many bytes one direction holds at most, in its queue and in flight: half a second at 1 Gbit/s.
-const mostHeld = 64 << 20
+// How many bytes one direction holds at most, in its queue and in flight, and all of a laboratory's together: half a
+// second at 1 Gbit/s, and a number that no machine minds.
+const (
+	mostHeld    = 64 << 20
+	mostHeldAll = 256 << 20
+)
+
+// fits says whether there is room for a frame more.
+func (l *lane) fits(frame []byte) bool {
+	return l.bytes+len(frame) <= mostHeld && l.all.Load()+int64(len(frame)) <= mostHeldAll
+}
 
 // offer is told of a frame that has come in. The frame is the caller's again when it returns.
 func (l *lane) offer(frame []byte, now time.Duration) {
@@ -56,7 +67,7 @@ func (l *lane) enqueue(frame []byte, f fate, now time.Duration) {
 		l.launch(held{frame: frame, fate: f}, now, now)
 		return
 	}
-	if len(l.waiting) >= l.shape.Queue || l.bytes+len(frame) > mostHeld {
+	if len(l.waiting) >= l.shape.Queue || !l.fits(frame) {
 		l.counts.Dropped++
 		return
 	}
@@ -119,7 +130,7 @@ func (l *lane) launch(h held, at, now time.Duration) {
 		l.deliver(h.frame)
 		l.release(h)
 		return
-	case !h.kept && l.bytes+len(h.frame) > mostHeld:
+	case !h.kept && !l.fits(h.frame):
 		l.counts.Dropped++
 		return
 	case !h.kept:
@@ -184,7 +195,15 @@ func (l *lane) lose() {
 	l.clear()
 }
 
-func (l *lane) clear() { l.flight, l.waiting, l.spare, l.bytes, l.last = nil, nil, nil, 0, 0 }
+func (l *lane) clear() {
+	l.hold(-l.bytes)
+	l.flight, l.waiting, l.spare, l.last = nil, nil, nil, 0
+}
+
+func (l *lane) hold(more int) {
+	l.bytes += more
+	l.all.Add(int64(more))
+}
 
 // usual is the size of what is kept for the next frames: Ethernet's.
 const usual = 2048
@@ -192,7 +211,7 @@ const usual = 2048
 // keep makes a copy of a frame that is to be held.
 func (l *lane) keep(h held) held {
 	n := len(h.frame)
-	l.bytes += n
+	l.hold(n)
 	var room []byte
 	if last := len(l.spare) - 1; last >= 0 && n <= usual {
 		room, l.spare = l.spare[last], l.spare[:last]
@@ -208,7 +227,7 @@ func (l *lane) release(h held) {
 	if !h.kept {
 		return
 	}
-	l.bytes -= len(h.frame)
+	l.hold(-len(h.frame))
 	if cap(h.frame) == usual && len(l.spare) < 64 {
 		l.spare = append(l.spare, h.frame[:usual])
 	}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ type passes struct {
 }
 
 func newPasses(s Shape) *passes {
-	p := &passes{lane: lane{shape: s, chance: newChance(1, 0, 0)}}
+	p := &passes{lane: lane{shape: s, chance: newChance(1, 0, 0), all: &atomic.Int64{}}}
 	p.pass = func(frame []byte) bool {
 		p.what, p.times = append(p.what, frame[notes]), append(p.times, p.now)
 		return true
@@ -134,7 +135,7 @@ func TestLaneRate(t *testing.T) {
 }
 
 func TestLaneChanges(t *testing.T) {
-	slow := Shape{Rate: LeastRate, Queue: 10}
+	slow := Shape{Rate: leastRate, Queue: 10}
 	p := newPasses(slow)
 	for i := range byte(3) {
 		p.sends('a'+i, 1250) // 100 seconds each
@@ -165,6 +166,31 @@ func TestLaneChanges(t *testing.T) {
 	p.until(30 * second)
 	if string(p.what) != "abcdefgh" || p.counts.Lost != 1 || p.bytes != 0 {
 		t.Errorf("flushed: %s, %+v", p.what, p.counts)
+	}
+}
+
+// TestLaneRoom: what is held is bounded, for one direction and for all.
+func TestLaneRoom(t *testing.T) {
+	p, q := newPasses(Shape{Delay: second}), newPasses(Shape{Delay: second})
+	q.all = p.all
+	const size = 1 << 20
+	for range 100 {
+		p.sends('x', size)
+	}
+	if p.counts.Dropped < 100-mostHeld/size || p.bytes > mostHeld || p.all.Load() != int64(p.bytes) {
+		t.Errorf("%d bytes held, %+v", p.bytes, p.counts)
+	}
+	p.all.Add(mostHeldAll - 2*mostHeld) // as if others held it
+	for range 100 {
+		q.sends('x', size)
+	}
+	if p.all.Load() > mostHeldAll || q.counts.Dropped < 36 {
+		t.Errorf("%d bytes held by all, %+v", p.all.Load(), q.counts)
+	}
+	p.until(2 * second)
+	q.lose()
+	if p.all.Load() != mostHeldAll-2*mostHeld || p.bytes != 0 || q.bytes != 0 {
+		t.Errorf("%d bytes held by all", p.all.Load())
 	}
 }
 

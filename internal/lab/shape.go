@@ -8,20 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bounds of a Shape.
+// Bounds of a Shape, which plugins/lab's options have, too.
 const (
-	MostDelay = time.Minute
-	LeastRate = 100     // bits per second: a frame of ARP takes 3.4 s
-	MostQueue = 100_000 // frames
+	mostDelay = time.Minute
+	leastRate = 100     // bits per second: a frame of ARP takes 3.4 s
+	mostQueue = 100_000 // frames
 )
 
 // check refuses what no owner in order asks for.
 func (s Shape) check() error {
 	share := func(x float64) bool { return x >= 0 && x <= 1 }
 	switch {
-	case s.Delay < 0 || s.Delay > MostDelay, s.Jitter < 0 || s.Jitter > s.Delay,
+	case s.Delay < 0 || s.Delay > mostDelay, s.Jitter < 0 || s.Jitter > s.Delay,
 		!share(s.Loss), !share(s.Duplicate), !share(s.Reorder),
-		s.Rate != 0 && !(s.Rate >= LeastRate), s.Queue < 0 || s.Queue > MostQueue, s.Rate != 0 && s.Queue == 0:
+		s.Rate != 0 && !(s.Rate >= leastRate), s.Queue < 0 || s.Queue > mostQueue, s.Rate != 0 && s.Queue == 0:
 		return &Refusal{Errno: unix.EINVAL, Text: fmt.Sprintf("a link cannot be like this: %+v", s)}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (g *ground) shape(s *SetShape) error {
 		}
 	}
 	if l.lanes == nil {
-		l.lanes = &[2]lane{{chance: newChance(s.Seed, s.Link, 0)}, {chance: newChance(s.Seed, s.Link, 1)}}
+		l.lanes = &[2]lane{{chance: newChance(s.Seed, s.Link, 0), all: &g.held}, {chance: newChance(s.Seed, s.Link, 1), all: &g.held}}
 	}
 	before := l.shapes
 	l.shapes = s.Shapes

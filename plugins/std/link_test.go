@@ -43,6 +43,11 @@ link:set{delay = 0, from = b}
 takes(0.05, 0.07, "50 ms one way")
 link:set{delay = 0}
 takes(0, 0.02, "plain again")
+link:set{delay = 0.01}
+local six = assert(server.start{model = "thread", handler = "echo", on = b, addr = "[" .. b.addrs[2] .. "]:0"})
+local c = assert(client.dial(six.addr, {on = a}))
+c:send("over IPv6\n")
+assert(c:recv("line") == "over IPv6")
 `)
 }
 
