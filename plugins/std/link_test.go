@@ -18,7 +18,7 @@ a, b = l:host("a"), l:host("b")
 function takes(low, high, what)
   local least = math.huge
   local c = assert(client.dial(assert(server.start{model = "thread", handler = "echo", on = b}).addr, {on = a}))
-  for i = 1, 20 do
+  for i = 1, 40 do
     local sent = fiber.now()
     assert(c:send("x")) assert(c:recv(1))
     least = math.min(least, fiber.now() - sent)
@@ -36,13 +36,13 @@ end
 func TestLinkDelay(t *testing.T) {
 	links(t, `
 local link = l:link(a, b)
-takes(0, 0.02, "plain")
+takes(0, 0.03, "plain")
 link:set{delay = 0.05}
-takes(0.1, 0.12, "50 ms each way")
+takes(0.1, 0.14, "50 ms each way")
 link:set{delay = 0, from = b}
-takes(0.05, 0.07, "50 ms one way")
+takes(0.05, 0.09, "50 ms one way")
 link:set{delay = 0}
-takes(0, 0.02, "plain again")
+takes(0, 0.03, "plain again")
 link:set{delay = 0.01}
 local six = assert(server.start{model = "thread", handler = "echo", on = b, addr = "[" .. b.addrs[2] .. "]:0"})
 local c = assert(client.dial(six.addr, {on = a}))
@@ -57,15 +57,15 @@ func TestLinkToSwitch(t *testing.T) {
 	links(t, `
 local s = l:switch("s")
 local one, two = l:link(a, s), l:link(s, b, {delay = 0.03})
-takes(0.06, 0.08, "30 ms to the switch")
+takes(0.06, 0.09, "30 ms to the switch")
 local server = assert(server.start{model = "thread", handler = "echo", on = b})
 local c = assert(client.dial(server.addr, {on = a}))
 local function echo() assert(c:send("x")) return c:recv(1, {timeout = 5}) end
 local mac = s:interfaces()[1].mac
 one:set{delay = 0.02}
-takes(0.1, 0.12, "20 ms more")
+takes(0.1, 0.14, "20 ms more")
 two:set{delay = 0}
-takes(0.04, 0.06, "20 ms only")
+takes(0.04, 0.055, "20 ms only")
 assert(echo() == "x")
 one:cut()
 assert(c:send("y"))
@@ -74,7 +74,7 @@ one:mend()
 assert(c:recv(1, {timeout = 5}) == "y")
 two:cut() one:set{delay = 0} two:mend()
 assert(echo() == "x")
-takes(0, 0.02, "plain")
+takes(0, 0.03, "plain")
 assert(s:interfaces()[1].mac == mac)
 `)
 }
