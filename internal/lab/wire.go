@@ -128,10 +128,14 @@ func (w *wire) set(shapes [2]Shape) {
 	raw.Notify(w.wake)
 }
 
-// count is what has become of the frames until now.
+// count is what has become of the frames until now, those among them that the goroutine has not got round to.
 func (w *wire) count() [2]Traffic {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for side := range w.taps {
+		w.read(side)
+	}
+	raw.Notify(w.wake) // what is due first may be another now
 	return w.counted()
 }
 

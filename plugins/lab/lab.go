@@ -176,7 +176,8 @@ print(link)  --> Link a–b`},
 				Doc: "Counts what has become of the frames that each end sent. Those that passed while the link was a plain one are not among them: no part of nsh has seen them.",
 				Example: `local l = assert(lab.new{seed = 1})
 local a, b = l:host("a"), l:host("b")
-local link = l:link(a, b, {loss = 1})
+local link = l:link(a, b)
+link:set{loss = 1}
 print(select(2, client.dial("b:80", {on = a, timeout = 0.1})).code)  --> ETIMEDOUT
 print(link:stats().a.lost > 0, link:stats().a.passed)  --> true	0`},
 		}}
