@@ -323,6 +323,13 @@ function _Lab:router(name, options) end
 function _Lab:switch(name) end
 
 ---@class Lab_link_options
+---@field delay? number seconds that every frame takes, each way; 0 on a new link
+---@field jitter? number seconds by which the delay varies, up and down, at most the delay; frames keep their order
+---@field loss? number the share of frames that get lost, 0 to 1
+---@field rate? number bits per second of frames, their Ethernet headers included; math.huge, as on a new link, is as fast as it goes
+---@field duplicate? number the share of frames that come twice
+---@field reorder? number the share of frames that skip the delay, and so overtake others
+---@field queue? number how many frames wait at most when there is a rate, what comes then is dropped; 1000 on a new link
 ---@field mtu? number the most bytes of an IP packet, 68 to 65535; 1500 when absent. Below 1280 there is no IPv6
 ---@field addrs? string[] the ends' addresses, {"10.0.1.1/24", "10.0.1.2/24"}; "" and what is absent is the laboratory's choice
 ---@field macs? string[] the ends' Ethernet addresses; the laboratory's choice when absent
@@ -404,6 +411,7 @@ function _Host:sysctl(name, value) end
 ---@field b Host The host at the other end.
 ---@field mtu number The most bytes of an IP packet on it.
 ---@field is_cut boolean Whether it is cut.
+---@field shape Manners What it does to frames, in the words of set: {a = {delay, …}, b = {delay, …}}, of what each end sends.
 local _Link = {}
 
 ---Has the link lose everything from now on, both ways. Neither end is told: its interface stays up.
@@ -413,6 +421,25 @@ function _Link:cut() end
 ---Lets frames through again.
 ---@return boolean?, Error?
 function _Link:mend() end
+
+---@class Link_set_options
+---@field delay? number seconds that every frame takes, each way; 0 on a new link
+---@field jitter? number seconds by which the delay varies, up and down, at most the delay; frames keep their order
+---@field loss? number the share of frames that get lost, 0 to 1
+---@field rate? number bits per second of frames, their Ethernet headers included; math.huge, as on a new link, is as fast as it goes
+---@field duplicate? number the share of frames that come twice
+---@field reorder? number the share of frames that skip the delay, and so overtake others
+---@field queue? number how many frames wait at most when there is a rate, what comes then is dropped; 1000 on a new link
+---@field from? Host only what this end sends; both when absent
+
+---Changes what the link does to frames, both ways or only to what one end sends. What is not named stays as it is.
+---@param options? Link_set_options
+---@return boolean?, Error?
+function _Link:set(options) end
+
+---Counts what has become of the frames that each end sent. Those that passed while the link was a plain one are not among them: no part of nsh has seen them.
+---@return any?, Error?
+function _Link:stats() end
 
 ---A network interface as the kernel has it.
 ---@class Interface
@@ -438,6 +465,39 @@ local _Route = {}
 ---@field dev string the interface
 local _Neighbour = {}
 
+---What a link does to frames, by the end that sends them.
+---@class Manners
+---@field a Manner what becomes of what end a sends
+---@field b Manner what becomes of what end b sends
+local _Manners = {}
+
+---What a link does to the frames of one end.
+---@class Manner
+---@field delay number seconds
+---@field jitter number seconds
+---@field loss number a share, 0 to 1
+---@field rate number bits per second, math.huge when there is no limit
+---@field duplicate number a share, 0 to 1
+---@field reorder number a share, 0 to 1
+---@field queue number frames
+local _Manner = {}
+
+---What has become of a link's frames, by the end that sent them.
+---@class Traffics
+---@field a Traffic of what end a sent
+---@field b Traffic of what end b sent
+local _Traffics = {}
+
+---What has become of the frames that one end sent.
+---@class Traffic
+---@field passed number frames that came to the other end, copies among them
+---@field bytes number the bytes of those
+---@field lost number frames that were lost by chance, or were on their way when the link was cut
+---@field duplicated number frames that were sent on twice
+---@field reordered number frames that overtook others
+---@field queue_drops number frames for which there was no room
+local _Traffic = {}
+
 ---What a program wrote, and how it ended.
 ---@class Output
 ---@field out string its standard output
@@ -451,7 +511,7 @@ local _Output = {}
 lab = {}
 
 ---@class lab_new_options
----@field seed? number what chance is drawn from, so that it comes out the same again
+---@field seed? number what links draw chance from: the same number, the same chance
 
 ---Makes an empty laboratory, a process of its own that holds the networks of its hosts.
 ---@param options? lab_new_options

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,8 @@ type ground struct {
 	hosts []*host
 	links []*link
 	kept  *deposit
+	spawn Spawn
+	held  atomic.Int64 // bytes of frames on wires
 }
 
 // host is a network namespace.
@@ -27,7 +30,7 @@ type host struct {
 }
 
 // newGround begins with the process's own network.
-func newGround() (*ground, error) {
+func newGround(spawn Spawn) (*ground, error) {
 	wire, err := thisNetwork()
 	if err != nil {
 		return nil, err
@@ -37,7 +40,7 @@ func newGround() (*ground, error) {
 		return nil, err
 	}
 	kept.put(wire.ns)
-	return &ground{wire: wire, kept: kept}, wire.quiet()
+	return &ground{wire: wire, spawn: spawn, kept: kept}, wire.quiet()
 }
 
 // thisNetwork is the network that this thread is in.
@@ -95,6 +98,11 @@ func (g *ground) do(r *Request) (reply Reply, fd int, err error) {
 		return reply, fd, g.newLink(r.NewLink)
 	case r.Cut != nil:
 		return reply, fd, g.cut(r.Cut)
+	case r.SetShape != nil:
+		return reply, fd, g.shape(r.SetShape)
+	case r.Count != nil:
+		reply.Traffic, err = g.count(r.Count)
+		return reply, fd, err
 	}
 	h, err := g.host(r.Host)
 	if err != nil {

@@ -4,74 +4,57 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// link is a cable. It has a bridge somewhere in it: that of the switch at an end, or else one of its own in the middle.
-// Cut, it is taken off there, so that frames get lost and neither end is told.
+// link is a cable between two hosts, one of them maybe a switch. It is two pairs of interfaces, whose inner ends are in
+// the process's own network; what joins them there is a bridge, or a wire, or when it is cut nothing. So the hosts'
+// ends never notice what becomes of the middle, and a switch's end is no different from any other.
 type link struct {
-	at     *host
-	port   netlink.Link
+	ends   [2]*host
+	names  [2]string       // of their interfaces
+	ports  [2]netlink.Link // the inner ends
 	bridge netlink.Link
+
+	bridged  [2]bool // which of the inner ends are ports of the bridge
+	offloads bool    // the hosts' ends may put work off
+	cut      bool
+	shapes   [2]Shape // of what each end sends
+	lanes    *[2]lane // once it has had a shape
+	wire     *wire    // nil while the bridge joins the ends, or nothing
 }
 
-func (g *ground) newLink(n *NewLink) (err error) {
+func (g *ground) newLink(n *NewLink) error {
 	if len(g.links) >= MostLinks {
 		return fmt.Errorf("a laboratory has %d links at most", MostLinks)
 	}
-	a, err := g.host(n.A.Host)
-	if err != nil {
-		return err
-	}
-	b, err := g.host(n.B.Host)
-	if err != nil {
-		return err
-	}
-	l := &link{}
-	switch {
-	case a.kind == Switch:
-		if err = g.cable(n.MTU, b, &n.B, a, &n.A); err == nil {
-			l.at, l.bridge = a, a.bridge
-			l.port, err = a.handle.LinkByName(n.A.Name)
-		}
-	case b.kind == Switch:
-		if err = g.cable(n.MTU, a, &n.A, b, &n.B); err == nil {
-			l.at, l.bridge = b, b.bridge
-			l.port, err = b.handle.LinkByName(n.B.Name)
-		}
-	default:
-		l, err = g.middle(n, a, b)
-	}
-	if err != nil {
-		return err
-	}
-	g.links = append(g.links, l)
-	return nil
-}
-
-// middle joins two hosts by two cables that meet at a bridge in the process's own network.
-func (g *ground) middle(n *NewLink, a, b *host) (*link, error) {
 	name := fmt.Sprintf("l%d", len(g.links))
 	bridge, err := g.wire.newBridge(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	// The wire's ends are made as a switch's ports are.
-	wire := &host{ns: g.wire.ns, handle: g.wire.handle, kind: Switch, bridge: bridge}
-	for _, end := range []struct {
-		h    *host
-		end  *End
-		name string
-	}{{a, &n.A, name + "a"}, {b, &n.B, name + "b"}} {
-		if err := g.cable(n.MTU, end.h, end.end, wire, &End{Name: end.name}); err != nil {
-			return nil, err
+	l := &link{bridge: bridge, bridged: [2]bool{true, true}, offloads: true}
+	// The inner ends are made as a switch's ports are.
+	middle := &host{ns: g.wire.ns, handle: g.wire.handle, kind: Switch, bridge: bridge}
+	for i, end := range []*End{&n.A, &n.B} {
+		h, err := g.host(end.Host)
+		if err != nil {
+			return err
+		}
+		inner := &End{Name: name + "ab"[i:i+1]}
+		if err := g.cable(n.MTU, h, end, middle, inner); err != nil {
+			return err
+		}
+		l.ends[i], l.names[i] = h, end.Name
+		if l.ports[i], err = g.wire.handle.LinkByName(inner.Name); err != nil {
+			return err
 		}
 	}
-	l := &link{at: g.wire, bridge: bridge}
-	l.port, err = g.wire.handle.LinkByName(name + "a")
-	return l, err
+	g.links = append(g.links, l)
+	return nil
 }
 
 // cable is a pair of interfaces (veth(4)), one in each network, with their addresses, up.
@@ -94,7 +77,29 @@ func (g *ground) cable(mtu int, a *host, aEnd *End, b *host, bEnd *End) error {
 	if err := a.plug(aEnd); err != nil {
 		return err
 	}
-	return b.plug(bEnd)
+	if err := b.plug(bEnd); err != nil {
+		return err
+	}
+	for _, end := range []struct {
+		h    *host
+		name string
+	}{{a, aEnd.Name}, {b, bEnd.Name}} {
+		if err := end.h.carries(end.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carries waits until the kernel has noticed that an interface has a carrier, before which it sends nothing, nor does a
+// bridge to it. That may take it a second (linkwatch), but since Linux 6.8 not when somebody asks about the interface.
+func (h *host) carries(name string) error {
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		l, err := h.handle.LinkByName(name)
+		if err != nil || l.Attrs().OperState == netlink.OperUp || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // plug brings up a fresh interface: with its addresses, or as a port of the switch.
@@ -159,15 +164,4 @@ func (h *host) newBridge(name string) (netlink.Link, error) {
 		return nil, err
 	}
 	return made, h.handle.LinkSetUp(made)
-}
-
-func (g *ground) cut(c *Cut) error {
-	if c.Link < 0 || c.Link >= len(g.links) {
-		return fmt.Errorf("there is no link %d", c.Link)
-	}
-	l := g.links[c.Link]
-	if c.Mend {
-		return l.at.handle.LinkSetMaster(l.port, l.bridge)
-	}
-	return l.at.handle.LinkSetNoMaster(l.port)
 }

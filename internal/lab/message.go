@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // mostMessage is how long a message may be; the longest are lists of what the kernel has.
@@ -18,6 +19,8 @@ type Request struct {
 	NewHost   *NewHost   `json:"new_host,omitempty"`
 	NewLink   *NewLink   `json:"new_link,omitempty"`
 	Cut       *Cut       `json:"cut,omitempty"`
+	SetShape  *SetShape  `json:"set_shape,omitempty"`
+	Count     *Count     `json:"count,omitempty"`
 	SetRoutes *SetRoutes `json:"set_routes,omitempty"`
 	Address   *Address   `json:"address,omitempty"`
 	Neighbour *Neighbour `json:"neighbour,omitempty"`
@@ -56,6 +59,40 @@ type End struct {
 type Cut struct {
 	Link int  `json:"link"`
 	Mend bool `json:"mend"`
+}
+
+// SetShape says what a link does to frames: to those that its end A sends, and to those that B sends. Two zero Shapes
+// make it a plain cable again. The seed is the laboratory's; that of a link's first SetShape stays.
+type SetShape struct {
+	Link   int      `json:"link"`
+	Seed   int64    `json:"seed"`
+	Shapes [2]Shape `json:"shapes"`
+}
+
+// A Shape is what one direction of a link does to frames, after tc-netem(8). The zero Shape does nothing.
+type Shape struct {
+	Delay     time.Duration `json:"delay,omitempty"`
+	Jitter    time.Duration `json:"jitter,omitempty"` // the delay is that much more or less
+	Loss      float64       `json:"loss,omitempty"`   // shares, from 0 to 1
+	Duplicate float64       `json:"duplicate,omitempty"`
+	Reorder   float64       `json:"reorder,omitempty"` // of frames that skip the delay
+	Rate      float64       `json:"rate,omitempty"`    // bits per second; 0 is as fast as it goes
+	Queue     int           `json:"queue,omitempty"`   // how many frames wait at most when there is a rate
+}
+
+// Count asks what has become of a link's frames since it was made.
+type Count struct {
+	Link int `json:"link"`
+}
+
+// Traffic is what has become of the frames of one direction of a link, while it had a Shape.
+type Traffic struct {
+	Passed     uint64 `json:"passed"`
+	Bytes      uint64 `json:"bytes"` // of those
+	Lost       uint64 `json:"lost"`  // by chance, or because they were on the way when the link was cut
+	Duplicated uint64 `json:"duplicated"`
+	Reordered  uint64 `json:"reordered"`
+	Dropped    uint64 `json:"dropped"` // for want of room in the queue, or because the far end was down
 }
 
 // SetRoutes removes and adds routes.
@@ -141,6 +178,7 @@ type Reply struct {
 	Interfaces []NIC         `json:"interfaces,omitempty"`
 	Routes     []Route       `json:"routes,omitempty"`
 	Neighbours []NeighbourOf `json:"neighbours,omitempty"`
+	Traffic    *[2]Traffic   `json:"traffic,omitempty"` // of what A sent, and of what B sent
 	Exit       *Exit         `json:"exit,omitempty"`
 }
 

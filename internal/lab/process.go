@@ -29,7 +29,7 @@ func Run(spawn Spawn) int {
 		os.Exit(0)
 	})
 	p := &process{socket: in.Socket()}
-	if p.ground, err = newGround(); err != nil {
+	if p.ground, err = newGround(spawn); err != nil {
 		return 1
 	}
 	p.programs = newPrograms(p.ended)

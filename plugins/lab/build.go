@@ -96,6 +96,9 @@ func (l *Lab) steps() (steps []step, after built, err error) {
 	}
 	for _, link := range p.Links[l.built.links:] {
 		steps = append(steps, step{lab.Request{NewLink: &lab.NewLink{A: endOf(link.A), B: endOf(link.B), MTU: link.MTU}}, link.A.Node.Name + "–" + link.B.Node.Name})
+		if k := l.links[link.Index]; !k.shapes[0].Plain() || !k.shapes[1].Plain() {
+			steps = append(steps, step{k.order(k.shapes), k.name()})
+		}
 	}
 	for _, n := range p.Nodes {
 		after.routes[n.Index] = p.Routes(n)

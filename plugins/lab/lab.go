@@ -51,6 +51,10 @@ print(assert(client.dial("b:" .. s.port, {on = a})).peer_addr == s.addr)  --> tr
 				{Name: "Interface", Of: Interface{}, Doc: "A network interface as the kernel has it."},
 				{Name: "Route", Of: Route{}, Doc: "A row of the kernel's routing table."},
 				{Name: "Neighbour", Of: Neighbour{}, Doc: "An entry of the kernel's neighbour table (ip-neighbour(8))."},
+				{Name: "Manners", Of: Manners{}, Doc: "What a link does to frames, by the end that sends them."},
+				{Name: "Manner", Of: Manner{}, Doc: "What a link does to the frames of one end."},
+				{Name: "Traffics", Of: Traffics{}, Doc: "What has become of a link's frames, by the end that sent them."},
+				{Name: "Traffic", Of: Traffic{}, Doc: "What has become of the frames that one end sent."},
 				{Name: "Output", Of: Output{}, Doc: "What a program wrote, and how it ended."},
 			},
 		}},
@@ -77,7 +81,21 @@ func labType() lua.Type {
 				Doc: `Links two hosts, routers or switches.
 
 Each link between hosts or routers is a network of its own, 10.0.1.0/24 and fd00:0:0:1::/64, 10.0.2.0/24 and so on; a
-router has the first address in it. What is linked to a switch shares one.`},
+router has the first address in it. What is linked to a switch shares one.
+
+A link can be slow or lossy, as tc-netem(8) makes one. Chance is drawn from the laboratory's seed, for each direction
+and each protocol apart: the n-th frame of UDP from a to b has the same fate in every run.`,
+				Example: `local l = assert(lab.new{seed = 1})
+local a, b = l:host("a"), l:host("b")
+l:link(a, b, {delay = 0.05, loss = 0.01})
+print(l:picture())
+local c = assert(client.dial(assert(server.start{handler = "echo", on = b}).addr, {on = a}))
+local sent = fiber.now()
+c:send("ping") c:recv(4)
+print(fiber.now() - sent >= 0.1)
+--> a     host
+--> └─ b  host  10.0.1.2  (10.0.1.1 on a) 50 ms, 1% lost
+--> true`},
 			{Name: "run", Params: "host, f, ...", Returns: "f's results", Call: (*Lab).run,
 				Doc: "Calls f(...) with the host as the default of every option on, also in the fibers that f starts.",
 				Example: `local l, a, r, b = assert(lab.line("a", "r", "b"))
@@ -136,9 +154,31 @@ func linkType() lua.Type {
 			{Name: "b", Doc: "The host at the other end.", Get: func(l *Link) *Host { return l.b }},
 			{Name: "mtu", Doc: "The most bytes of an IP packet on it.", Get: (*Link).mtu},
 			{Name: "is_cut", Doc: "Whether it is cut.", Get: (*Link).isCut},
+			{Name: "shape", Doc: "What it does to frames, in the words of set: {a = {delay, …}, b = {delay, …}}, of what each end sends.", Get: (*Link).shape},
 		},
 		Methods: []lua.Func{
 			{Name: "cut", Call: (*Link).cut, Doc: "Has the link lose everything from now on, both ways. Neither end is told: its interface stays up."},
 			{Name: "mend", Call: (*Link).mend, Doc: "Lets frames through again."},
+			{Name: "set", Params: "options", Call: (*Link).set,
+				Doc: `Changes what the link does to frames, both ways or only to what one end sends. What is not named stays as it is.
+
+What is on its way arrives as it would have; what comes in the very moment in which a plain link becomes slow or lossy,
+or plain again, may be lost.`,
+				Example: `local l = assert(lab.line("a", "b"))
+local link = l.links[1]
+link:set{delay = 0.02, jitter = 0.005}
+link:set{rate = 1e6, from = l.hosts.b}
+print(link)  --> Link a–b from a 20 ms ± 5 ms, from b 20 ms ± 5 ms, 1 Mbit/s
+print(link.shape.b.rate, link.shape.a.rate)  --> 1000000	inf
+link:set{delay = 0, jitter = 0, rate = math.huge}
+print(link)  --> Link a–b`},
+			{Name: "stats", Returns: "{a = {passed, …}, b = {passed, …}} | nil, err", Call: (*Link).stats,
+				Doc: "Counts what has become of the frames that each end sent. Those that passed while the link was a plain one are not among them: no part of nsh has seen them.",
+				Example: `local l = assert(lab.new{seed = 1})
+local a, b = l:host("a"), l:host("b")
+local link = l:link(a, b)
+link:set{loss = 1}
+print(select(2, client.dial("b:80", {on = a, timeout = 0.1})).code)  --> ETIMEDOUT
+print(link:stats().a.lost > 0, link:stats().a.passed)  --> true	0`},
 		}}
 }

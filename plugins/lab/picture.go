@@ -52,10 +52,7 @@ func (d *drawing) node(n *plan.Node, via *plan.Interface, branch, indent string)
 	d.seen[n] = true
 	row := [4]string{branch + n.Name, n.Kind.String()}
 	if via != nil {
-		row[2], row[3] = ends(via), far(via)
-		if d.lab.links[via.Link.Index].wasCut {
-			row[3] = strings.TrimSpace(row[3] + " (cut)")
-		}
+		row[2], row[3] = ends(via), d.cable(via)
 	}
 	d.rows = append(d.rows, row)
 	var next []*plan.Interface
@@ -72,7 +69,7 @@ func (d *drawing) node(n *plan.Node, via *plan.Interface, branch, indent string)
 			fork, below = "└─ ", "   "
 		}
 		if d.seen[o.Node] {
-			d.rows = append(d.rows, [4]string{indent + fork + "→ " + o.Node.Name, "", ends(o), far(o)})
+			d.rows = append(d.rows, [4]string{indent + fork + "→ " + o.Node.Name, "", ends(o), d.cable(o)})
 			continue
 		}
 		d.node(o.Node, o, indent+fork, indent+below)
@@ -93,6 +90,18 @@ func ends(i *plan.Interface) string {
 		v4 = v6
 	}
 	return strings.Join(v4, " ")
+}
+
+// cable is what is at the other end of a link, and what the link does to frames.
+func (d *drawing) cable(i *plan.Interface) string {
+	var words []string
+	k := d.lab.links[i.Link.Index]
+	for _, word := range []string{far(i), k.shapeText(), "(cut)"} {
+		if word != "" && (word != "(cut)" || k.wasCut) {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // far is the address at the other end of a link.

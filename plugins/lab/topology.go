@@ -20,6 +20,7 @@ type Lab struct {
 	scope   *lua.Scope // of what was opened on its hosts
 	held    *lua.Held
 	turn    chan struct{} // who has it may change what the process has
+	seed    int64
 
 	mu     sync.Mutex
 	plan   *plan.Plan
@@ -32,7 +33,7 @@ type Lab struct {
 
 // options are those of lab.new.
 type options struct {
-	Seed int `lua:"seed" default:"0" help:"what chance is drawn from, so that it comes out the same again"`
+	Seed int64 `lua:"seed" default:"0" help:"what links draw chance from: the same number, the same chance"`
 }
 
 func newLab(_ context.Context, env *lua.Env, o options) (*Lab, error) {
@@ -40,7 +41,7 @@ func newLab(_ context.Context, env *lua.Env, o options) (*Lab, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	l := &Lab{process: p, plan: plan.New(), turn: make(chan struct{}, 1)}
+	l := &Lab{process: p, plan: plan.New(), turn: make(chan struct{}, 1), seed: o.Seed}
 	l.scope = lua.NewScope(context.Background(), nil)
 	l.held = env.Own("laboratory", l.close)
 	spawn("laboratory", func() { // it may be killed from outside
@@ -139,6 +140,7 @@ func (l *Lab) add(kind plan.Kind, name string, o plan.NodeOptions) (*Host, error
 
 // linkOptions are those of lab:link.
 type linkOptions struct {
+	shapeOptions
 	MTU   int      `lua:"mtu" default:"0" help:"the most bytes of an IP packet, 68 to 65535; 1500 when absent. Below 1280 there is no IPv6"`
 	Addrs []string `lua:"addrs" help:"the ends' addresses, {\"10.0.1.1/24\", \"10.0.1.2/24\"}; \"\" and what is absent is the laboratory's choice"`
 	MACs  []string `lua:"macs" help:"the ends' Ethernet addresses; the laboratory's choice when absent"`
@@ -169,11 +171,15 @@ func (l *Lab) link(a, b *Host, o linkOptions) (*Link, error) {
 		po.Addrs[i] = list(s)
 	}
 	copy(po.MACs[:], o.MACs)
+	shape, err := o.over(straight)
+	if err != nil {
+		return nil, err
+	}
 	planned, err := l.plan.AddLink(a.node, b.node, po)
 	if err != nil {
 		return nil, misuse(err)
 	}
-	out := &Link{lab: l, a: a, b: b, planned: planned}
+	out := &Link{lab: l, a: a, b: b, planned: planned, shapes: [2]lab.Shape{shape, shape}}
 	l.links = append(l.links, out)
 	return out, nil
 }
