@@ -132,13 +132,14 @@ local rows = assert(sock.list{state = "listen", local_port = s.port})
 print(#rows, rows[1].state, rows[1].local_addr == s.addr)  --> 1	LISTEN	true
 for _, row in ipairs(assert(sock.list{port = s.port, process = 1e9})) do error("nobody has this pid") end`
 
-const statesExample = `local s = assert(server.start{model = "goroutine", handler = "echo"})
+const statesExample = `local s = assert(server.start{model = "goroutine", handler = "echo", addr = "127.0.0.8:0"})
 local c = assert(client.dial(s.addr))
+local mine = {port = s.port, address = "127.0.0.8"}
 check.within(5, function()
-    local n = assert(sock.states{port = s.port})
+    local n = assert(sock.states(mine))
     return n.ESTABLISHED == 2, n
 end)
-local n = assert(sock.states{port = s.port})
+local n = assert(sock.states(mine))
 print(n.LISTEN, n.TIME_WAIT)  --> 1	0`
 
 const infoExample = `local s = assert(server.start{model = "goroutine", handler = "echo"})
