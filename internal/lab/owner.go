@@ -312,12 +312,14 @@ func (p *Process) Exec(ctx context.Context, host int, args []string, out, errs *
 	}
 	defer c.end()
 	if _, err := c.wait(ctx); err != nil {
-		p.kill(c.id)
+		if ctx.Err() != nil {
+			c.kill()
+		}
 		return Exit{}, err
 	}
 	a, err := c.wait(ctx)
 	if err != nil {
-		p.kill(c.id)
+		c.kill()
 		return Exit{}, err
 	}
 	if a.reply.Exit == nil {
@@ -326,10 +328,18 @@ func (p *Process) Exec(ctx context.Context, host int, args []string, out, errs *
 	return *a.reply.Exit, nil
 }
 
-func (p *Process) kill(id uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// kill ends a program, and waits a moment until it has ended.
+func (c *call) kill() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
-	p.Do(ctx, Request{Kill: &Kill{id}})
+	if _, err := c.p.Do(ctx, Request{Kill: &Kill{c.id}}); err != nil {
+		return
+	}
+	for {
+		if a, err := c.wait(ctx); err != nil || a.reply.Exit != nil {
+			return
+		}
+	}
 }
 
 // Close ends the process and everything in it; when it returns, that has happened. The networks go when the sockets have
