@@ -311,21 +311,22 @@ func (p *Process) Exec(ctx context.Context, host int, args []string, out, errs *
 		return Exit{}, err
 	}
 	defer c.end()
-	if _, err := c.wait(ctx); err != nil {
-		if ctx.Err() != nil {
+	var exit *Exit
+	for started := false; !started || exit == nil; { // a short one may have ended before the word that it has started
+		a, err := c.wait(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
 			c.kill()
+			return Exit{}, err
+		case err != nil:
+			return Exit{}, err
+		case a.reply.Exit != nil:
+			exit = a.reply.Exit
+		default:
+			started = true
 		}
-		return Exit{}, err
 	}
-	a, err := c.wait(ctx)
-	if err != nil {
-		c.kill()
-		return Exit{}, err
-	}
-	if a.reply.Exit == nil {
-		return Exit{}, unix.EBADMSG
-	}
-	return *a.reply.Exit, nil
+	return *exit, nil
 }
 
 // kill ends a program, and waits a moment until it has ended.
