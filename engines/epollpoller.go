@@ -17,7 +17,8 @@ type epollPoller struct {
 	events    [512]raw.EpollEvent
 }
 
-// epollExclusive is EPOLLEXCLUSIVE: of several epoll descriptors that watch the listener the kernel wakes one.
+// epollExclusive is EPOLLEXCLUSIVE: of several epoll descriptors that watch the listener the
+// kernel wakes one, or a few (epoll_ctl(2)).
 const epollExclusive = 1 << 28
 
 // epollEdge is EPOLLET, which syscall has as a negative number.
