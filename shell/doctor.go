@@ -72,15 +72,16 @@ func self() string {
 }
 
 func netemAdvice(netem, err error) string {
+	const own = "yes: nsh's own wire delays and loses frames, on every kernel; "
 	switch {
 	case err != nil:
-		return "not tried: there are no namespaces to try it in"
+		return "no: there are no laboratories"
 	case netem == nil:
-		return "yes: the kernel has netem, which can delay and lose packets"
+		return own + "netem, which tc(8) would use, is there, too"
 	case errors.Is(netem, unix.ENOENT):
-		return "the kernel has no netem: it cannot delay or lose packets by itself"
+		return own + "netem, which tc(8) would use, is not there"
 	}
-	return fmt.Sprintf("netem fails (%v): the kernel cannot delay or lose packets by itself", netem)
+	return own + fmt.Sprintf("netem, which tc(8) would use, fails (%v)", netem)
 }
 
 // tryUring makes the smallest ring and closes it.
