@@ -70,9 +70,9 @@ func waits() []wait {
 		{name: "concat", call: "local t = {} for i = 1, 1000 do t[i] = ('x'):rep(1e5) end " + forever("table.concat(t)")},
 		{name: "sort", call: forever("local t = {} for i = 1, 1e5 do t[i] = -i end table.sort(t, function(x, y) return x < y end)")},
 		{name: "collectgarbage", call: forever("collectgarbage()")},
-		// programs and files
-		{name: "os.execute", call: "os.execute('sleep 60')", host: true},
-		{name: "io.popen", call: "io.popen('sleep 60'):read('*a')", host: true},
+		// programs, which the terminal's Ctrl-C ends, too, perhaps before nsh has heard of it
+		{name: "os.execute", call: forever("os.execute('sleep 60')"), host: true},
+		{name: "io.popen", call: forever("io.popen('sleep 60'):read('*a')"), host: true},
 	}
 	for i := range all {
 		all[i].bare = true
