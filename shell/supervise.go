@@ -35,6 +35,10 @@ const (
 	endGrace       = 800 * time.Millisecond
 )
 
+// diedAsFirst is the exit code of a Go program that is told to end before it listens, and is the first process of its
+// namespace, which no signal of its own can end.
+const diedAsFirst = 2
+
 // listen has signals come to the supervisor. It is called before the child is started, so that none is lost.
 func (s *supervisor) listen() {
 	s.signals = make(chan os.Signal, 16)
@@ -126,13 +130,13 @@ func (s *supervisor) code(state *os.ProcessState, crash string) int {
 	case s.late:
 		fmt.Fprintln(s.err, lateText(s.subject, s.time))
 		return exitFailed
-	case status.Exited() && crash == "":
-		return status.ExitStatus()
-	case status.Signaled() && s.asked != 0:
+	case s.asked != 0 && crash == "" && (status.Signaled() || status.ExitStatus() == diedAsFirst):
 		if s.asked == exitInterrupted {
 			fmt.Fprintln(s.err, "interrupted")
 		}
 		return s.asked
+	case status.Exited() && crash == "":
+		return status.ExitStatus()
 	case crash != "":
 		s.explain(say, crash)
 		return exitFailed

@@ -119,6 +119,7 @@ func networkWaits() []wait {
 		{name: "Host:set_neighbour", call: forever("a:set_neighbour('10.0.1.99', '02:00:00:00:99:99') a:set_neighbour('10.0.1.99')")},
 		{name: "Host:add_address", call: forever("a:add_address('10.0.1.98') a:remove_address('10.0.1.98')")},
 		{name: "Link:cut", call: forever("k:cut() k:mend()")},
+		{name: "Link:set", call: forever("k:set{delay = 0.001} k:stats() k:set{delay = 0}")},
 	}
 }
 
@@ -126,6 +127,6 @@ func networkWaits() []wait {
 func standsFor() map[string]string {
 	return map[string]string{
 		"DnsServer:stop": "dns.serve", "sock.queues": "sock.queue", "sock.limits": "sock.counters", "Lab:close": "lab.new", "Fd:close": "Fd:bind",
-		"Host:routes": "Host:interfaces", "Host:neighbours": "Host:interfaces", "Host:remove_address": "Host:add_address", "Link:mend": "Link:cut",
+		"Host:routes": "Host:interfaces", "Host:neighbours": "Host:interfaces", "Host:remove_address": "Host:add_address", "Link:mend": "Link:cut", "Link:stats": "Link:set",
 	}
 }
