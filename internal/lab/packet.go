@@ -20,7 +20,6 @@ import (
 // such as would be on a cable, but a program in the laboratory may tell them otherwise.
 type tap struct {
 	fd      int
-	name    [notes]byte
 	control [64]byte
 	iov     [2]unix.Iovec
 	msg     unix.Msghdr
