@@ -47,6 +47,10 @@ type World struct {
 	sweepAt int // how many objects there are when it is time to sweep
 	fiberID int
 	loader  loader
+	chunks  map[[2]string]*Chunk // those of snapshots, by name and source
+
+	origins  origins
+	pristine *pristine // set once, by New
 
 	gone        sync.Mutex
 	goneObjects []any
@@ -95,7 +99,11 @@ func New(cfg Config) (*World, error) {
 			return nil, err
 		}
 	}
-	return w, w.prelude()
+	if err := w.prelude(); err != nil {
+		return nil, err
+	}
+	w.notePristine()
+	return w, nil
 }
 
 // The size of a Lua thread: 128 registers is the least that gopher-lua takes at its word (below, it takes 5120), and
@@ -170,6 +178,7 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	defer w.baton.pass()
 	w.sweepObjects()
+	w.origins.remember(c)
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {
