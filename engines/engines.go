@@ -26,6 +26,8 @@ type App struct {
 	Readable func(c *Conn) error                                  // instead of Data: nothing has been read; call c.Read
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
 	Close    func(c *Conn, err error)                             // err is nil for an orderly end
+
+	Recipe *Recipe // how a process of its own makes the same App; nil where it cannot
 }
 
 // IsLinear says whether the App is one straight line per connection.
@@ -55,9 +57,14 @@ type Model struct {
 	Style  string // "linear" or "event": how the model itself is built
 	Linear bool   // it gives a connection a flow of its own, so that linear handlers can run
 	About  string
-	New    func(Options) (Engine, error)
-	Probe  func() error // why this machine cannot run it; nil when it can
-	Roles  []Role
+
+	Apart      bool // handlers run in processes of their own, made of the App's Recipe
+	Workers    int  // how many it has when nobody says; 0 for a model without workers
+	MaxWorkers int  // as many as it may have
+
+	New   func(Options) (Engine, error)
+	Probe func() error // why this machine cannot run it; nil when it can
+	Roles []Role
 }
 
 // Options are what a Model is made with.
@@ -65,6 +72,10 @@ type Options struct {
 	Workers   int
 	Trigger   string // "level" or "edge"
 	SendLimit int    // bytes that may wait in a connection's output queue
+
+	// Two famous mistakes, for lessons; only a model that is Apart has them.
+	KeepParentCopy bool // the parent does not close its copy of a connection that a child serves
+	LeaveZombies   bool // children that have ended are not waited for until the server stops
 }
 
 // A Role is something nsh does when it is started again by itself: a worker, a laboratory's process. It is named by

@@ -37,6 +37,9 @@ const maxReasons = 64
 
 // fail counts an error, by what happened.
 func (h *hub) fail(reason string) {
+	if h.told != nil {
+		h.told(reason)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.errors++
@@ -70,6 +73,9 @@ func (h *hub) stats() Stats {
 		s.Unsent += c.Unsent.Load()
 		s.Threads += c.Threads.Load()
 		s.Processes += c.Processes.Load()
+	}
+	if h.also != nil {
+		h.also(&s)
 	}
 	s.Active = s.Accepted - s.Closed
 	return s

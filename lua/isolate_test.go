@@ -42,7 +42,7 @@ func newFrozenWorld(t testing.TB, script string) *frozenWorld {
 }
 
 type rowRecord struct {
-	N int `lua:"n"`
+	N int `lua:"n" help:"h"`
 }
 
 func (rowRecord) Show() any { return []string{"a row"} }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/child"
 )
 
 // Run runs every row as a subtest. After each, nothing may be left behind.
@@ -61,6 +62,7 @@ func Dispatch(args []string, models ...engines.Model) (code int, ok bool) {
 func Roles(models ...engines.Model) []engines.Role {
 	return []engines.Role{
 		{Name: crowdRole, Run: runCrowd},
+		{Name: apartRole, Run: func([]string) int { return child.Main(&apartMaker{}) }},
 		{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }},
 	}
 }

@@ -131,7 +131,7 @@ func runShortage(args []string, models []engines.Model) int {
 }
 
 func serveShort(m engines.Model) error {
-	s, err := engines.Start(context.Background(), m, engines.Config{}, eventKit().echo(nil))
+	s, err := engines.Start(context.Background(), m, engines.Config{}, Promise{Apart: m.Apart}.kit(false).echo(nil))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,16 @@
+package process_test
+
+import (
+	"testing"
+
+	"github.com/nsh-lab/nsh/engines/enginetest"
+	"github.com/nsh-lab/nsh/engines/process"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m, process.Model()) }
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Apart: true, Crowd: 20, Is: enginetest.IsProcess}, enginetest.Start(process.Model()))
+}
+
+func TestShortage(t *testing.T) { enginetest.RunShortage(t, process.Model()) }
