@@ -118,3 +118,31 @@ func counted(kind byte, n *atomic.Int64) func(byte, []byte) {
 		}
 	}
 }
+
+// BareRows are the rows for native handlers that run in a child of fork without exec: nothing there could tell a row
+// anything, so they see less.
+func BareRows(p Promise) []Row {
+	p.Apart = true
+	bare := kit{mute: true, echo: func(func(error)) engines.App {
+		app := eventKit().echo(nil)
+		app.Recipe = &engines.Recipe{Bare: "echo"}
+		return app
+	}}
+	row := func(f func(context.Context, Starter, kit) error) func(context.Context, Starter) error {
+		return func(ctx context.Context, start Starter) error { return f(ctx, start, bare) }
+	}
+	return []Row{
+		{"echo", "what is sent comes back, small and large", row(echoRow)},
+		{"crowd", "many connections from another process are open at once, and all are served", row(crowd(p.Crowd))},
+		{"half-close", "a client that has ended its direction still gets all of its answer", row(halfCloseRow)},
+		{"slow reader", "a client that never reads costs bounded memory and holds up nobody else", row(slowReader(p))},
+		{"reset", "a reset by the peer ends one connection and is counted as ECONNRESET", row(resetRow)},
+		{"8 MiB", "8 MiB written in uneven pieces come back intact", row(largeRow)},
+		{"stop", "a stop closes the listener and every connection, in under a second", row(stopRow(p))},
+		{"nothing left", "descriptors, goroutines, threads and children are back to where they were", row(leftRow(p))},
+		{"collections", "garbage collections get through while the server sleeps and while it works", row(collectionsRow)},
+		{"is what it says", "seen from outside, the model is what its name says", func(ctx context.Context, start Starter) error {
+			return isProcess(ctx, start, bare.echo(nil))
+		}},
+	}
+}

@@ -10,14 +10,19 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nsh-lab/nsh/engines"
 	"golang.org/x/sys/unix"
 )
 
 // IsProcess: each open connection has a child of this process, which has the connection's only descriptor on this side
 // and ends with it; none is left as a zombie. A child that is killed from outside ends its own connection only.
 func IsProcess(ctx context.Context, start Starter) error {
+	return isProcess(ctx, start, Promise{Apart: true}.kit(true).echo(nil))
+}
+
+func isProcess(ctx context.Context, start Starter, app engines.App) error {
 	const n = 5
-	return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
+	return with(ctx, start, app, func(s Running, addr string) error {
 		if err := each(ctx, addr, n, func(clients []*net.TCPConn) error {
 			if pids := children(); len(pids) < n {
 				return fmt.Errorf("%d connections are open, and this process has the children %v", n, pids)

@@ -10,8 +10,13 @@ import (
 )
 
 // Run runs every row as a subtest. After each, nothing may be left behind.
-func Run(t *testing.T, p Promise, start Starter) {
-	for _, row := range Rows(p) {
+func Run(t *testing.T, p Promise, start Starter) { runRows(t, Rows(p), start) }
+
+// RunBare runs those for native handlers in children of fork.
+func RunBare(t *testing.T, p Promise, start Starter) { runRows(t, BareRows(p), start) }
+
+func runRows(t *testing.T, rows []Row, start Starter) {
+	for _, row := range rows {
 		t.Run(row.Name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), RowLimit)
 			defer cancel()

@@ -13,4 +13,9 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Apart: true, Crowd: 20, Is: enginetest.IsProcess}, enginetest.Start(process.Model()))
 }
 
+// TestFork is echo in children of fork without exec.
+func TestFork(t *testing.T) {
+	enginetest.RunBare(t, enginetest.Promise{Crowd: 100}, enginetest.Start(process.Model()))
+}
+
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, process.Model()) }
