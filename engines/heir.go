@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ type Heir struct {
 	hub    *hub
 	count  *Counters
 	cancel context.CancelFunc
+	idle   atomic.Bool // it sleeps in accept, or is about to
 }
 
 // NewHeir makes an account of connections that counts in count, which may be memory shared with the parent, and tells
@@ -48,8 +50,13 @@ func (h *Heir) Conn(fd int) *Conn {
 // do the kernel wakes one for each connection.
 func (h *Heir) Serve(fd int, app *App, over func() bool) {
 	ln := &Listener{&shared{hub: h.hub, fd: fd, addr: raw.LocalAddr(fd)}, h.count}
-	for h.hub.base.Err() == nil && !over() {
+	for !over() {
+		h.idle.Store(true)
+		if h.hub.base.Err() != nil {
+			return
+		}
 		c, err := ln.acceptBlocking()
+		h.idle.Store(false)
 		if err != nil {
 			return
 		}
@@ -81,6 +88,9 @@ func (ln *Listener) acceptBlocking() (*Conn, error) {
 		ln.acceptFailed(errno)
 	}
 }
+
+// Waiting says that nothing goes on but an accept.
+func (h *Heir) Waiting() bool { return h.idle.Load() }
 
 // Stop ends what runs: contexts end, and who waits for a connection is woken.
 func (h *Heir) Stop() {

@@ -265,6 +265,16 @@ func (w *World) Failures() int {
 	return w.failures + len(w.unjoined)
 }
 
+// Config is what the world was made of.
+func (w *World) Config() Config { return w.cfg }
+
+// AddFailures counts failures that a world in another process has counted, and printed.
+func (w *World) AddFailures(n int) {
+	w.mu.Lock()
+	w.failures += n
+	w.mu.Unlock()
+}
+
 // Fail counts a failure and prints it.
 func (w *World) Fail(text string) {
 	w.mu.Lock()

@@ -28,6 +28,7 @@ type Child struct {
 	mu   sync.Mutex
 	said bool  // that it is ready
 	over bool  // it has ended
+	told bool  // to end
 	work *Work // nil until it has something to do
 }
 
@@ -80,6 +81,9 @@ func (c *Child) Kill(s syscall.Signal) {
 
 // stop asks the child to end.
 func (c *Child) stop() {
+	c.mu.Lock()
+	c.told = true
+	c.mu.Unlock()
 	if c.socket == nil {
 		c.Kill(syscall.SIGTERM)
 		return
@@ -98,7 +102,11 @@ func (c *Child) stop() {
 func (c *Child) Why() string { return c.why }
 
 func (c *Child) explain() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
+	case c.told:
+		return ""
 	case c.how.Signaled():
 		return fmt.Sprintf("was killed (%s)", unix.SignalName(c.how.Signal()))
 	case c.lastWords() != "":

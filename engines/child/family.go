@@ -109,13 +109,17 @@ const (
 var ErrAlive = errors.New("children that were killed have not ended yet")
 
 // End ends all members: they are asked, and killed if they do not.
-func (f *Family) End() error {
+func (f *Family) End(log func(format string, args ...any)) error {
 	for _, c := range f.list() {
 		c.stop()
 	}
 	if !f.empty(grace) {
-		for _, c := range f.list() {
+		stuck := f.list()
+		for _, c := range stuck {
 			c.Kill(syscall.SIGKILL)
+		}
+		if len(stuck) > 0 {
+			log("children that had not ended %v after the stop were killed: %d", grace, len(stuck))
 		}
 	}
 	gone := f.empty(killTime)

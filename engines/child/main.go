@@ -53,7 +53,11 @@ type process struct {
 	table   *Table
 	sending sync.Mutex
 	heir    *engines.Heir // once there is an order
+	ending  sync.Once
 }
+
+// end ends the process, once the work is done or there is none.
+func (p *process) end() { p.ending.Do(func() { os.Exit(p.maker.Code()) }) }
 
 // obey takes what the parent sends. Its end is the end of this process, whatever else goes on here: it is the third
 // string beside the signal at the parent's death, which is lost if the parent dies before it is ordered.
@@ -101,11 +105,14 @@ func (p *process) message(kind byte, body []byte, fds []int) bool {
 			if err != nil {
 				p.say(msgFail, err.Error())
 			}
-			os.Exit(p.maker.Code())
+			p.end()
 		})
 		return true
 	case kind == msgStop && p.heir != nil:
 		p.heir.Stop()
+		if p.heir.Waiting() { // in accept, which nothing interrupts
+			p.end()
+		}
 		return true
 	}
 	return false

@@ -91,7 +91,10 @@ func zombies() (found []string) {
 // socketHolders lists the processes, this one and its children, that hold the socket of an IPv4 connection from local
 // to remote.
 func socketHolders(local, remote net.Addr) (pids []string) {
-	inode := socketInode(local.(*net.TCPAddr), remote.(*net.TCPAddr))
+	return holdersOf(socketInode(local.(*net.TCPAddr), remote.(*net.TCPAddr)))
+}
+
+func holdersOf(inode string) (pids []string) {
 	for _, pid := range append(children(), strconv.Itoa(os.Getpid())) {
 		entries, _ := os.ReadDir("/proc/" + pid + "/fd")
 		for _, e := range entries {

@@ -77,7 +77,7 @@ func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.Ap
 	if nursery != nil {
 		nursery.close()
 	}
-	err := e.family.End()
+	err := e.family.End(ln.Log)
 	e.mu.Lock()
 	for _, fd := range e.copies {
 		syscall.Close(fd)

@@ -9,8 +9,9 @@ import (
 // Plugin declares server.*. The models are those of the whole set.
 func Plugin() plugins.Plugin {
 	return plugins.Plugin{
-		Name: "server",
-		Doc:  "Servers of every concurrency model.",
+		Name:     "server",
+		Doc:      "Servers of every concurrency model.",
+		SetRoles: []plugins.SetRole{{Name: childRole, Run: runChild}},
 		Modules: []lua.Module{{
 			Name: "server",
 			Doc:  "Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.",

@@ -6,6 +6,8 @@ import (
 	"github.com/nsh-lab/nsh/engines/epoll"
 	"github.com/nsh-lab/nsh/engines/goroutine"
 	"github.com/nsh-lab/nsh/engines/iterative"
+	"github.com/nsh-lab/nsh/engines/prefork"
+	"github.com/nsh-lab/nsh/engines/process"
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 	"github.com/nsh-lab/nsh/engines/thread"
 	"github.com/nsh-lab/nsh/plugins"
@@ -34,6 +36,6 @@ func All() []plugins.Plugin {
 func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
-		Models: []engines.Model{iterative.Model(), thread.Model(), selectmodel.Model(), epoll.Model(), goroutine.Model()},
+		Models: []engines.Model{iterative.Model(), process.Model(), prefork.Model(), thread.Model(), selectmodel.Model(), epoll.Model(), goroutine.Model()},
 	}
 }
