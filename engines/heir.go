@@ -42,6 +42,7 @@ func (h *Heir) Context() context.Context { return h.hub.base }
 func (h *Heir) Conn(fd int) *Conn {
 	c := &Conn{fd: fd, peer: raw.PeerAddr(fd), hub: h.hub, count: h.count}
 	h.hub.add(c)
+	c.waiting().wake.ensure() // or a close would have to shut down what others may hold; without, it does
 	return c
 }
 
