@@ -10,6 +10,7 @@ import (
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/child"
+	"golang.org/x/sys/unix"
 )
 
 // apartRole is the name under which the suite starts this program as a child of a server whose handlers run apart.
@@ -63,6 +64,34 @@ func apart(app engines.App, name string, heard func(kind byte, data []byte)) eng
 func AppName(app engines.App) string {
 	name, _ := app.Recipe.Packed()
 	return string(name)
+}
+
+// Data is what an App of that name sends.
+func Data(name string) []byte {
+	switch name {
+	case "pressure":
+		return pattern(pressureSize)
+	case "graceful":
+		return pattern(gracefulSize)
+	}
+	return nil
+}
+
+// Told is what an App would tell, for one that tells it in words: "ended" with the code of an errno, "full", "empty".
+func Told(what, code string) (kind byte, data []byte) {
+	switch what {
+	case "ended":
+		n := 0
+		for n < 200 && unix.ErrnoName(syscall.Errno(n)) != code {
+			n++
+		}
+		return toldEnd, strconv.AppendInt(nil, int64(n%200), 10)
+	case "full":
+		return toldFull, nil
+	case "empty":
+		return toldEmpty, nil
+	}
+	return 0, nil
 }
 
 // An apartMaker makes the Apps of the rows in a child.

@@ -43,7 +43,7 @@ func pressureRow(p Promise) func(context.Context, Starter) error {
 			if err != nil {
 				return err
 			}
-			if most := most.Load(); most > engines.DefaultSendLimit+pressurePiece || most == 0 {
+			if most := most.Load(); most > engines.DefaultSendLimit+pressurePiece {
 				return fmt.Errorf("%d bytes were queued", most)
 			}
 			if st := s.Stats(); st.Unsent != 0 {
