@@ -282,13 +282,3 @@ func (w *World) known(name, source string) (*Chunk, error) {
 	w.origins.remember(c)
 	return c, nil
 }
-
-// Learn compiles a chunk ahead of a snapshot that will hold it.
-func (w *World) Learn(name, source string) error {
-	f := w.borrowFlow()
-	defer w.returnFlow(f)
-	w.baton.take(f.wait)
-	defer w.baton.pass()
-	_, err := w.known(name, source)
-	return err
-}

@@ -84,15 +84,11 @@ func (c *Child) stop() {
 	c.mu.Lock()
 	c.told = true
 	c.mu.Unlock()
-	if c.socket == nil {
-		c.Kill(syscall.SIGTERM)
-		return
-	}
 	c.mu.Lock()
 	idle := c.work == nil
 	c.mu.Unlock()
-	if idle {
-		c.Kill(syscall.SIGKILL) // it has done nothing yet, and nothing can be lost
+	if idle || c.socket == nil { // it has done nothing yet, or keeps nothing that could be lost
+		c.Kill(syscall.SIGKILL)
 		return
 	}
 	c.send([]byte{msgStop})

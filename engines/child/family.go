@@ -99,10 +99,11 @@ func reap(pid int) {
 	}
 }
 
-// How long children may take to end by themselves, and how long the kernel may take to end them.
+// How long children may take to end by themselves, and how long the kernel may take to end them: it does, but on a
+// machine that is very busy a process that is killed has to wait for its turn to die.
 const (
 	grace    = 400 * time.Millisecond
-	killTime = 300 * time.Millisecond
+	killTime = 10 * time.Second
 )
 
 // ErrAlive says that the kernel has not ended children that were killed.

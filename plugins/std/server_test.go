@@ -2,6 +2,7 @@ package std
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,7 +100,7 @@ assert((total - 3) % 65536 == 0, total)`)
 }
 
 func TestLinear(t *testing.T) {
-	each(t, flowModels, `
+	each(t, slices.Concat(flowModels, apartModels), `
 local s = assert(server.start{model = MODEL, handler = function(conn)
   for line in function() return conn:recv("line") end do
     if line == "info" then conn:send(conn:info().state .. " " .. conn:state() .. "\n")
@@ -158,7 +159,7 @@ assert(n == 210, n)`)
 }
 
 func TestHandlerFails(t *testing.T) {
-	for _, m := range everyModel {
+	for _, m := range slices.Concat(everyModel, apartModels) {
 		t.Run(m, func(t *testing.T) {
 			w := plugintest.New(t, All()...)
 			out, err := w.Run(fmt.Sprintf(`local MODEL = %q
