@@ -30,12 +30,12 @@ type Tell func(kind byte, data []byte)
 
 // Main is the process that Recipe.Args start; it gives the exit code.
 func Main(m Maker) int {
-	for _, fd := range []int{fdSocket, fdTable} {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
-			fmt.Fprintln(os.Stderr, "this is for nsh itself to start")
-			return 2
-		}
+	if !started() {
+		fmt.Fprintln(os.Stderr, "nsh: this role is for nsh itself to start")
+		return 2
 	}
+	unix.CloseOnExec(fdSocket)
+	unix.CloseOnExec(fdTable)
 	os.WriteFile("/proc/self/comm", []byte("nsh"), 0) // it was started as /proc/self/exe, and ps(1) would show exe
 	table, err := openTable(fdTable)
 	if err != nil {
@@ -45,6 +45,13 @@ func Main(m Maker) int {
 	unix.Close(fdTable)
 	p := &process{maker: m, table: table}
 	return p.obey()
+}
+
+// started says whether the descriptors are those of a child: somebody may type the role's name.
+func started() bool {
+	kind, err := unix.GetsockoptInt(fdSocket, unix.SOL_SOCKET, unix.SO_TYPE)
+	var table unix.Stat_t
+	return err == nil && kind == unix.SOCK_SEQPACKET && unix.Fstat(fdTable, &table) == nil && table.Size == MostChildren*int64(rowSize)
 }
 
 // A process is the child at work.
