@@ -522,7 +522,7 @@ server = {}
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
 ---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
 ---@field trigger? string how epoll reports readiness
----@field isolate? boolean give workers a Lua world of their own; no model here has workers yet, so true is refused
+---@field isolate? boolean give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet
 ---@field keep_parent_copy? boolean of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end
 ---@field reap? boolean of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops
 ---@field send_limit? number bytes that may wait in a connection's output queue

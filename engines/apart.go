@@ -59,6 +59,13 @@ func (ln *Listener) Also(f func(*Stats)) {
 	ln.hub.mu.Unlock()
 }
 
+// Account runs f, which changes counters, while nobody sums them up.
+func (ln *Listener) Account(f func()) {
+	ln.hub.mu.Lock()
+	defer ln.hub.mu.Unlock()
+	f()
+}
+
 // Detach gives the descriptor to whoever asks: the connection belongs to another process from now on, and is neither
 // closed here nor counted as closed. Calls that use it end, as at a close. -1 is a connection that is closed already.
 func (c *Conn) Detach() int {
@@ -81,6 +88,9 @@ func (c *Conn) Detach() int {
 			f.poke()
 		}
 		time.Sleep(100 * time.Microsecond)
+	}
+	if f != nil {
+		f.wake.close()
 	}
 	c.hub.remove(c)
 	return c.fd

@@ -183,8 +183,10 @@ func (e *engine) employ(kid *child.Child, i int) error {
 // settle closes the account of a worker that has ended: what it had open was closed with it.
 func (e *engine) settle(i int) {
 	row := e.family.Table.Row(e.rows[i])
-	row.Closed.Store(row.Accepted.Load())
-	row.Unsent.Store(0)
+	e.ln.Account(func() {
+		row.Closed.Store(row.Accepted.Load())
+		row.Unsent.Store(0)
+	})
 }
 
 // ended says how a worker ended.

@@ -175,9 +175,11 @@ func (e *engine) gone(c *child.Child, row int) {
 		e.ln.Blame(syscall.Errno(code)) // all that such a child can say
 	}
 	count := e.ln.Counters()
-	e.family.Table.Fold(row, count)
-	count.Processes.Add(-1)
-	count.Closed.Add(1)
+	e.ln.Account(func() {
+		e.family.Table.Fold(row, count)
+		count.Processes.Add(-1)
+		count.Closed.Add(1)
+	})
 }
 
 var errNotReady = errors.New("the child did not get ready")

@@ -25,7 +25,7 @@ type options struct {
 	ReusePort      bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
 	Workers        int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
 	Trigger        string       `lua:"trigger" default:"level" enum:"level" help:"how epoll reports readiness"`
-	Isolate        bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here has workers yet, so true is refused"`
+	Isolate        bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet"`
 	KeepParentCopy bool         `lua:"keep_parent_copy" default:"false" help:"of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end"`
 	Reap           bool         `lua:"reap" default:"true" help:"of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops"`
 	SendLimit      int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
@@ -54,7 +54,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	if _, err := engines.ParseAddr(addr); err != nil {
 		return nil, lua.Misusef("addr", "%s", err)
 	}
-	if o.Isolate {
+	if o.Isolate && !model.Apart {
 		return nil, lua.Misusef("isolate", "the model '%s' has no workers that could have a Lua world of their own", model.Name)
 	}
 	if err := o.suits(model); err != nil {
