@@ -28,7 +28,7 @@ func Model() engines.Model {
 		Style:      "linear",
 		Linear:     true,
 		Apart:      true,
-		About:      "n processes that share the listening socket; each serves one connection after the other",
+		About:      "n processes that share the listening socket, each asleep in accept(2); a connection at a time for each",
 		Workers:    usualWorkers,
 		MaxWorkers: mostWorkers,
 		New:        func(o engines.Options) (engines.Engine, error) { return newEngine(o) },

@@ -225,3 +225,26 @@ end)`, model, handler))
 		}
 	}
 }
+
+// The native handlers run in children, too.
+func TestNativeApart(t *testing.T) {
+	for _, m := range apartModels {
+		printed(t, m, `
+local function visit(handler, say, n)
+  local s = assert(server.start{model = MODEL, handler = handler})
+  local c = assert(client.dial(s.addr))
+  if say then c:send(say) end
+  local got, err = c:recv(n, {timeout = 10})
+  if handler == "discard" then got = "" end
+  c:close()
+  eventually("counted", function() local st = s:stats() return st.bytes_in == #(say or "") and st.bytes_out >= (handler == "discard" and 0 or 1) and st.closed == 1 end)
+  return got, err
+end
+print(visit("echo", "hello", 5), visit("daytime", nil, "line"):match("%d%d:%d%d") ~= nil, #visit("chargen", nil, 100000))
+print(visit("http", "GET / HTTP/1.0\r\n\r\n", "line"))
+local s = assert(server.start{model = MODEL, handler = "discard"})
+local c = assert(client.dial(s.addr)) c:send(("x"):rep(100000)) c:shutdown("write") print(c:recv({timeout = 10}))
+eventually("counted", function() return s:stats().bytes_in == 100000 and s:stats().bytes_out == 0 end)`,
+			"hello\ttrue\t100000\nHTTP/1.1 200 OK\tnil\nnil")
+	}
+}
