@@ -148,6 +148,16 @@ func TestHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, app, engines.Options{})
 			dial(t, s)
+			// Not in the middle of an exec, which would hold up the thread that waits for it.
+			eventually(t, "the children are there", func() (string, bool) {
+				pids := children("self")
+				for _, pid := range pids {
+					if comm, _ := os.ReadFile("/proc/" + pid + "/comm"); name == "exec" && string(comm) != "nsh\n" {
+						return pid + " is " + string(comm), false
+					}
+				}
+				return fmt.Sprint(pids), len(pids) == map[string]int{"fork": 1, "exec": 3}[name]
+			})
 			for _, pid := range children("self") {
 				n, _ := strconv.Atoi(pid)
 				syscall.Kill(n, syscall.SIGSTOP)

@@ -153,5 +153,8 @@ func TestMain(m *testing.M) {
 	if code, ok := enginetest.Dispatch(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if len(os.Args) < 2 || !strings.HasPrefix(os.Args[1], plugins.RolePrefix) {
+		enginetest.ChildrenEndAtOnce()
+	}
 	plugintest.Main(m, All()...)
 }
