@@ -7,8 +7,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // handle is a host object.
@@ -149,6 +151,46 @@ func TestIsolateRecord(t *testing.T) {
 	if got, want := isolated(t, snapshot, 0), strings.TrimSpace(w.out.String()); got != want || !strings.Contains(want, "a row") {
 		t.Errorf("printed %q, wanted %q", got, want)
 	}
+}
+
+// What loadstring has compiled is forgotten with its functions, and a world with everything.
+func TestOriginsForgotten(t *testing.T) {
+	w := newFrozenWorld(t, "")
+	c, err := Compile("lab.lua", `for i = 1, 2000 do loadstring("return function() return " .. i .. " end")() end`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Exec(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	known := func(o *origins) int { o.mu.Lock(); defer o.mu.Unlock(); return len(o.known) }
+	gone := func(what string, o *origins, most int) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); known(o) > most; time.Sleep(time.Millisecond) {
+			if runtime.GC(); time.Now().After(deadline) {
+				t.Errorf("%s: %d prototypes are still known", what, known(o))
+				return
+			}
+		}
+	}
+	gone("after the loop", w.origins, 200)
+	other, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = Compile("other.lua", "function f() return function() end end"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	o := other.origins
+	if _, known := o.of(c.proto); !known {
+		t.Error("a chunk is not known while it is there")
+	}
+	other.Close()
+	other, c = nil, nil
+	gone("after the world", o, 0)
 }
 
 // A snapshot of an isolate is a snapshot as good.

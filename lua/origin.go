@@ -14,8 +14,8 @@ type origin struct {
 	number       int // in the order of protosOf
 }
 
-// origins knows the prototypes that this world has compiled, as long as there are functions of them: a script that
-// calls loadstring for ever does not grow.
+// origins knows the prototypes that a world has compiled, as long as there are functions of them: a script that calls
+// loadstring for ever does not grow. It is apart from the World, which the clean-ups would keep alive otherwise.
 type origins struct {
 	mu    sync.Mutex
 	known map[weak.Pointer[glua.FunctionProto]]origin

@@ -49,7 +49,7 @@ type World struct {
 	loader  loader
 	chunks  map[[2]string]*Chunk // those of snapshots, by name and source
 
-	origins  origins
+	origins  *origins
 	pristine *pristine // set once, by New
 
 	gone        sync.Mutex
@@ -73,7 +73,7 @@ var started = time.Now()
 // New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
+		cfg: cfg, origins: &origins{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
 		objects: map[any]weak.Pointer[glua.LUserData]{}, states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
@@ -178,7 +178,9 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	defer w.baton.pass()
 	w.sweepObjects()
-	w.origins.remember(c)
+	if w.pristine != nil { // the prelude's functions are named, and not copied
+		w.origins.remember(c)
+	}
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {
