@@ -108,8 +108,10 @@ func (c *Conn) closeDescriptor() bool {
 	if f != nil {
 		f.closed.Store(true)
 		f.poke()
-		if f.parked == nil && f.driven == nil && c.refs.Load() != closedBit+1 {
-			raw.Shutdown(c.fd, syscall.SHUT_RDWR) // wakes a ppoll that has no wake-up in its set
+		// Wakes a ppoll that has no wake-up in its set. Where there is one it is no more than a close: another process
+		// may have the connection, too.
+		if f.parked == nil && f.driven == nil && f.wake.descriptor() < 0 && c.refs.Load() != closedBit+1 {
+			raw.Shutdown(c.fd, syscall.SHUT_RDWR)
 		}
 	}
 	c.release()

@@ -29,6 +29,8 @@ type App struct {
 	Readable func(c *Conn) error                                  // instead of Data: nothing has been read; call c.Read
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
 	Close    func(c *Conn, err error) error                       // err is nil for an orderly end; the result is counted
+
+	Recipe *Recipe // how a process of its own makes the same App; nil where it cannot
 }
 
 // IsLinear says whether the App is one straight line per connection.
@@ -63,6 +65,7 @@ type Model struct {
 	MaxWorkers int  // as many as it may have
 	Edge       bool // it can wait for edges: Options.Trigger
 	Datagrams  bool // it serves UDP, too: Config.Proto
+	Apart      bool // handlers run in processes of their own, made of the App's Recipe
 
 	New   func(Options) (Engine, error)
 	Probe func() error // why this machine cannot run it; nil when it can
@@ -74,6 +77,10 @@ type Options struct {
 	Workers   int    // 0 is the model's own number
 	Trigger   string // "level" or "edge"; "" is "level"
 	SendLimit int    // bytes that may wait in a connection's output queue
+
+	// Two famous mistakes, for lessons; only a model that is Apart has them.
+	KeepParentCopy bool // the parent does not close its copy of a connection that a child serves
+	LeaveZombies   bool // children that have ended are not waited for until the server stops
 }
 
 // A Role is something nsh does when it is started again by itself: a worker, a laboratory's process. It is named by

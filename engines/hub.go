@@ -13,6 +13,7 @@ type hub struct {
 	log     func(format string, args ...any)
 	limit   int             // of a connection's output queue
 	base    context.Context // the server's; its end is announced by stopping
+	told    func(string)    // another process that counts errors, too; nil is none
 	stopFd  int             // an eventfd that becomes and stays readable when the server stops
 	buffers sync.Pool       // *[]byte of bufferSize, for flows that have something to read
 
@@ -24,6 +25,7 @@ type hub struct {
 	reasons     map[string]int64
 	workers     []*Counters
 	listeners   []*shared     // the first, and those of workers that have their own
+	also        func(*Stats)  // what is counted elsewhere; nil is nothing
 	gone        chan struct{} // closed when nobody holds the hub any more
 }
 

@@ -37,6 +37,9 @@ func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, erro
 	if err := suits(model, app, &cfg); err != nil {
 		return nil, err
 	}
+	if err := suitsApart(model, app); err != nil {
+		return nil, err
+	}
 	if model.Probe != nil {
 		if err := model.Probe(); err != nil {
 			return nil, fmt.Errorf("model %q cannot run here: %w", model.Name, err)

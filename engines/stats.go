@@ -37,6 +37,9 @@ const maxReasons = 64
 
 // fail counts an error, by what happened.
 func (h *hub) fail(reason string) {
+	if h.told != nil {
+		h.told(reason)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.errors++
@@ -71,6 +74,9 @@ func (h *hub) stats() Stats {
 		s.Queued += c.Queued.Load()
 		s.Threads += c.Threads.Load()
 		s.Processes += c.Processes.Load()
+	}
+	if h.also != nil {
+		h.also(&s)
 	}
 	s.Active = s.Accepted - s.Closed
 	for _, ln := range h.listeners {

@@ -234,6 +234,7 @@ func (w *World) compile(L *glua.LState, name, source string) (*glua.LFunction, e
 	if err != nil {
 		return nil, err
 	}
+	w.origins.remember(c)
 	return w.seed.NewFunctionFromProto(c.proto), nil
 }
 

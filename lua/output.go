@@ -129,6 +129,16 @@ func (w *World) emit(L *glua.LState, s string) {
 	}
 }
 
+// Forward writes what a world in another process has printed: it is laid out already.
+func (w *World) Forward(text string) {
+	if w.out.write(text) != nil {
+		w.exit(&ExitError{Code: 1}) // as a print of its own would
+	}
+}
+
+// ForwardError writes what a world in another process has written to its standard error.
+func (w *World) ForwardError(text string) { w.errout.write(text) }
+
 // Warn writes a line to the standard error, made safe for a terminal: what a person should know though no call returns it.
 func (w *World) Warn(text string) {
 	w.out.mu.Lock()

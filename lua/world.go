@@ -50,6 +50,10 @@ type World struct {
 	input    *File // where io.read reads
 	output   *File // where io.write writes
 	stdFiles map[string]*File
+	chunks   map[[2]string]*Chunk // those of snapshots, by name and source
+
+	origins  *origins  // apart from the world, for clean-ups that must not keep it
+	pristine *pristine // set once, by New
 
 	mu         sync.Mutex // guards the rest
 	states     map[reflect.Type]any
@@ -69,7 +73,7 @@ var started = time.Now()
 // New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
+		cfg: cfg, origins: &origins{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
 		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
@@ -96,7 +100,11 @@ func New(cfg Config) (*World, error) {
 		}
 	}
 	w.openStdFiles()
-	return w, w.prelude()
+	if err := w.prelude(); err != nil {
+		return nil, err
+	}
+	w.notePristine()
+	return w, nil
 }
 
 // The size of a Lua thread: 128 registers is the least that gopher-lua takes at its word (below, it takes 5120), and
@@ -165,6 +173,9 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	defer w.baton.pass()
 	w.objects.sweep()
+	if w.pristine != nil { // the prelude's functions are named, and not copied
+		w.origins.remember(c)
+	}
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {
@@ -262,6 +273,16 @@ func (w *World) Failures() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.failures + len(w.unjoined)
+}
+
+// Config is what the world was made of.
+func (w *World) Config() Config { return w.cfg }
+
+// AddFailures counts failures that a world in another process has counted, and printed.
+func (w *World) AddFailures(n int) {
+	w.mu.Lock()
+	w.failures += n
+	w.mu.Unlock()
 }
 
 // Fail counts a failure and prints it.

@@ -15,4 +15,13 @@ type Plugin struct {
 	Modules []lua.Module
 	Models  []engines.Model
 	Roles   []engines.Role
+
+	// SetRoles are roles that need the set that the program is built from.
+	SetRoles []SetRole
+}
+
+// A SetRole is a Role whose process has a Lua world of the same plugins.
+type SetRole struct {
+	Name string
+	Run  func(set *Set, args []string) int // the exit code
 }

@@ -50,6 +50,11 @@ func NewSet(ps ...Plugin) (*Set, error) {
 				return nil, err
 			}
 		}
+		for _, r := range p.SetRoles {
+			if err := claim("role", r.Name, p.Name); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := s.needs(); err != nil {
 		return nil, err
@@ -117,6 +122,11 @@ func (s *Set) Role(args []string) (run func() int, ok bool) {
 		for _, r := range roles(p) {
 			if r.Name == name {
 				return func() int { return r.Run(args[1:]) }, true
+			}
+		}
+		for _, r := range p.SetRoles {
+			if r.Name == name {
+				return func() int { return r.Run(s, args[1:]) }, true
 			}
 		}
 	}

@@ -155,7 +155,7 @@ func lateText(subject string, limit time.Duration) string {
 // explain says why the child's runtime gave up: the limit, in words, or else all that it said, for that is a mistake
 // in nsh.
 func (s *supervisor) explain(say func(string, ...any), crash string) {
-	for _, sign := range []string{"out of memory", "cannot allocate memory", "newosproc", "failed to create new OS thread"} {
+	for _, sign := range []string{"out of memory", "cannot allocate memory", "newosproc", "failed to create new OS thread", "pthread_create failed"} {
 		if strings.Contains(crash, sign) && s.limits.Memory > 0 {
 			say("was ended: it wanted more than its %s of memory (--memory)", sizeText(s.limits.Memory))
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sort"
 	"strings"
@@ -16,6 +17,7 @@ type census struct {
 	goroutines  int
 	threads     int
 	procs       int // GOMAXPROCS
+	children    int
 }
 
 // slackThreads is how many more threads there may be than before: Go keeps threads that have nothing to do, and
@@ -24,18 +26,19 @@ type census struct {
 const slackThreads = 30
 
 func takeCensus() census {
-	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0)}
+	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0), len(children())}
 }
 
 // restored waits until there is no more than there was.
 func (before census) restored(ctx context.Context) error {
 	return until(ctx, 5*time.Second, "everything to be given back", func() (string, bool) {
 		now := takeCensus()
-		seen := fmt.Sprintf("%d descriptors (before: %d; now %s), %d goroutines (%d), %d threads (%d), GOMAXPROCS %d (%d)",
+		seen := fmt.Sprintf("%d descriptors (before: %d; now %s), %d goroutines (%d), %d threads (%d), GOMAXPROCS %d (%d), %d children (%d)",
 			len(now.descriptors), len(before.descriptors), strings.Join(now.descriptors, " "), now.goroutines,
-			before.goroutines, now.threads, before.threads, now.procs, before.procs)
+			before.goroutines, now.threads, before.threads, now.procs, before.procs, now.children, before.children)
 		return seen, len(now.descriptors) <= len(before.descriptors) && now.goroutines <= before.goroutines &&
-			now.threads <= before.threads+slackThreads && now.procs == before.procs
+			now.threads <= before.threads+slackThreads && now.procs == before.procs &&
+			now.children <= before.children
 	})
 }
 
@@ -50,6 +53,16 @@ func descriptors() (open []string) {
 	}
 	sort.Strings(open)
 	return open
+}
+
+// children lists this process's children, zombies too.
+func children() (pids []string) {
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	return pids
 }
 
 // threads counts this process's tasks.

@@ -35,6 +35,7 @@ func StartWith(model engines.Model, cfg engines.Config) Starter {
 type Promise struct {
 	Linear bool // it runs linear handlers
 	Events bool // it runs event handlers; all of nsh's own do
+	Apart  bool // handlers run in processes of their own: what they share with the rows, they are told and tell
 	Crowd  int  // how many connections it serves at once
 	Is     func(ctx context.Context, start Starter) error
 }
@@ -60,16 +61,16 @@ func Rows(p Promise) []Row {
 		{"8 MiB", "8 MiB written in uneven pieces come back intact", both(p, largeRow)},
 		{"failing handler", "an error or a panic in a handler ends only its own connection, and is counted", failingRow(p)},
 		{"stop", "a stop closes the listener and every connection, in under a second", both(p, stopRow(p))},
-		{"nothing left", "descriptors, goroutines and threads are back to where they were", both(p, leftRow(p))},
+		{"nothing left", "descriptors, goroutines, threads and children are back to where they were", both(p, leftRow(p))},
 		{"collections", "garbage collections get through while the server sleeps and while it works", both(p, collectionsRow)},
 	}
 	if p.Events {
 		rows = append(rows,
-			Row{"back-pressure", "a Send past the limit is refused whole, Writable follows, and nothing is lost", pressureRow},
-			Row{"graceful close", "what was queued before Close arrives before the end", gracefulRow},
-			Row{"readable", "a handler that reads for itself gets EAGAIN when there is nothing more", readableRow})
+			Row{"back-pressure", "a Send past the limit is refused whole, Writable follows, and nothing is lost", pressureRow(p)},
+			Row{"graceful close", "what was queued before Close arrives before the end", gracefulRow(p)},
+			Row{"readable", "a handler that reads for itself gets EAGAIN when there is nothing more", readableRow(p)})
 	}
-	if p.Events && p.Crowd > 1 {
+	if p.Events && p.Crowd > 1 && !p.Apart {
 		rows = append(rows, Row{"send across", "one connection's handler sends on another connection", acrossRow})
 	}
 	if p.Is != nil {
@@ -82,12 +83,12 @@ func Rows(p Promise) []Row {
 func both(p Promise, row func(ctx context.Context, start Starter, apps kit) error) func(context.Context, Starter) error {
 	return func(ctx context.Context, start Starter) error {
 		if p.Events {
-			if err := row(ctx, start, eventKit()); err != nil {
+			if err := row(ctx, start, p.kit(false)); err != nil {
 				return wrap("event handlers", err)
 			}
 		}
 		if p.Linear {
-			if err := row(ctx, start, linearKit()); err != nil {
+			if err := row(ctx, start, p.kit(true)); err != nil {
 				return wrap("linear handlers", err)
 			}
 		}

@@ -15,6 +15,7 @@ var errAsked = errors.New("the handler was asked to fail")
 // A kit is the Apps of the rows, in one style.
 type kit struct {
 	linear bool
+	mute   bool                                // nobody learns how a connection ended
 	echo   func(ended func(error)) engines.App // ended, if not nil, learns how a connection ended
 	fail   engines.App                         // echoes, but "error" makes it fail and "panic" panic
 }

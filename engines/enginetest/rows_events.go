@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,18 +15,66 @@ import (
 )
 
 // pressureRow sends 16 MiB from the server, as fast as Send takes them, to a client that reads only at the end.
-func pressureRow(ctx context.Context, start Starter) error {
-	data := pattern(16 << 20)
-	const piece = 100_000
+func pressureRow(p Promise) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		var refusals, most atomic.Int64
+		queued := func(n int) { most.Store(max(most.Load(), int64(n))) }
+		app := pressureApp(ctx, func() { refusals.Add(1) }, queued)
+		if p.Apart {
+			full := counted(toldFull, &refusals)
+			app = apart(app, "pressure", func(kind byte, data []byte) {
+				full(kind, data)
+				if n, err := strconv.Atoi(string(data)); kind == toldQueued && err == nil {
+					queued(n)
+				}
+			})
+		}
+		return with(ctx, start, app, func(s Running, addr string) error {
+			c, err := dial(ctx, addr)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if err := until(ctx, RowLimit, "a Send that is refused", func() (string, bool) {
+				return fmt.Sprintf("%d bytes sent", s.Stats().BytesOut), refusals.Load() > 0
+			}); err != nil {
+				return err
+			}
+			got, err := io.ReadAll(c)
+			if err != nil {
+				return err
+			}
+			if most := most.Load(); most > engines.DefaultSendLimit+pressurePiece {
+				return fmt.Errorf("%d bytes were queued", most)
+			}
+			if err := until(ctx, 5*time.Second, "nothing to count as unsent after all has come", func() (string, bool) {
+				unsent := s.Stats().Unsent
+				return fmt.Sprintf("%d bytes", unsent), unsent == 0
+			}); err != nil {
+				return err
+			}
+			return same(got, pattern(pressureSize))
+		})
+	}
+}
+
+const (
+	pressureSize  = 16 << 20
+	pressurePiece = 100_000
+)
+
+func pressureApp(ctx context.Context, refused func(), queued func(n int)) engines.App {
+	data := pattern(pressureSize)
 	sent := 0
-	var refusals, most atomic.Int64
 	more := func(c *engines.Conn) error {
 		for sent < len(data) {
-			n, err := c.Send(ctx, data[sent:min(sent+piece, len(data))])
+			n, err := c.Send(ctx, data[sent:min(sent+pressurePiece, len(data))])
 			sent += n
-			most.Store(max(most.Load(), int64(c.Unsent())))
+			if unsent := c.Unsent(); unsent > 0 {
+				queued(unsent)
+			}
 			if err == syscall.EAGAIN && n == 0 {
-				refusals.Add(1)
+				refused()
 				return nil
 			}
 			if err != nil {
@@ -34,42 +83,42 @@ func pressureRow(ctx context.Context, start Starter) error {
 		}
 		return c.Close()
 	}
-	app := engines.App{
+	return engines.App{
 		Open:     func(c *engines.Conn) ([]byte, error) { return nil, more(c) },
 		Writable: more,
 	}
-	return with(ctx, start, app, func(s Running, addr string) error {
-		c, err := dial(ctx, addr)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		if err := until(ctx, RowLimit, "a Send that is refused", func() (string, bool) {
-			return fmt.Sprintf("%d bytes sent", s.Stats().BytesOut), refusals.Load() > 0
-		}); err != nil {
-			return err
-		}
-		got, err := io.ReadAll(c)
-		if err != nil {
-			return err
-		}
-		if most := most.Load(); most > engines.DefaultSendLimit+piece {
-			return fmt.Errorf("%d bytes were queued", most)
-		}
-		if err := until(ctx, 5*time.Second, "nothing to count as unsent after all has come", func() (string, bool) {
-			unsent := s.Stats().Unsent
-			return fmt.Sprintf("%d bytes", unsent), unsent == 0
-		}); err != nil {
-			return err
-		}
-		return same(got, data)
-	})
 }
 
 // gracefulRow queues more than the kernel takes and closes at once.
-func gracefulRow(ctx context.Context, start Starter) error {
-	data := pattern(12 << 20)
-	app := engines.App{Open: func(c *engines.Conn) ([]byte, error) {
+func gracefulRow(p Promise) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		app := gracefulApp(ctx)
+		if p.Apart {
+			app = apart(app, "graceful", nil)
+		}
+		return with(ctx, start, app, func(s Running, addr string) error {
+			c, err := dial(ctx, addr)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			got, err := io.ReadAll(c)
+			if err != nil {
+				return err
+			}
+			if st := s.Stats(); st.Errors != 0 {
+				return fmt.Errorf("errors: %v", st.Reasons)
+			}
+			return same(got, pattern(gracefulSize))
+		})
+	}
+}
+
+const gracefulSize = 12 << 20
+
+func gracefulApp(ctx context.Context) engines.App {
+	data := pattern(gracefulSize)
+	return engines.App{Open: func(c *engines.Conn) ([]byte, error) {
 		if n, err := c.Send(ctx, data); n != len(data) || err != nil {
 			return nil, fmt.Errorf("send: %d, %w", n, err)
 		}
@@ -79,32 +128,54 @@ func gracefulRow(ctx context.Context, start Starter) error {
 		}
 		return nil, c.Close()
 	}}
-	return with(ctx, start, app, func(s Running, addr string) error {
-		c, err := dial(ctx, addr)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		got, err := io.ReadAll(c)
-		if err != nil {
-			return err
-		}
-		if st := s.Stats(); st.Errors != 0 {
-			return fmt.Errorf("errors: %v", st.Reasons)
-		}
-		return same(got, data)
-	})
 }
 
 // readableRow has a handler that reads for itself, in small pieces.
-func readableRow(ctx context.Context, start Starter) error {
-	var empty atomic.Int64
-	app := engines.App{Readable: func(c *engines.Conn) error {
+func readableRow(p Promise) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		var empty atomic.Int64
+		app := readableApp(ctx, func() { empty.Add(1) })
+		if p.Apart {
+			app = apart(app, "readable", counted(toldEmpty, &empty))
+		}
+		return with(ctx, start, app, func(s Running, addr string) error {
+			c, err := dial(ctx, addr)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for _, size := range []int{1, 7, 100, 1000} {
+				if err := exchange(c, pattern(size)); err != nil {
+					return err
+				}
+				// The answer is here before the handler has looked whether there is more.
+				if err := until(ctx, 5*time.Second, "the handler to see that there is no more", func() (string, bool) {
+					return "no EAGAIN", empty.Load() > 0
+				}); err != nil {
+					return err
+				}
+			}
+			if err := c.CloseWrite(); err != nil {
+				return err
+			}
+			if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+				return fmt.Errorf("after the last answer: %d bytes, %v", len(rest), err)
+			}
+			if st := s.Stats(); st.Errors != 0 {
+				return fmt.Errorf("errors: %v", st.Reasons)
+			}
+			return nil
+		})
+	}
+}
+
+func readableApp(ctx context.Context, nothing func()) engines.App {
+	return engines.App{Readable: func(c *engines.Conn) error {
 		var buf [7]byte
 		for {
 			n, err := c.Read(buf[:])
 			if err == syscall.EAGAIN {
-				empty.Add(1)
+				nothing()
 				return nil
 			}
 			if err != nil {
@@ -115,34 +186,6 @@ func readableRow(ctx context.Context, start Starter) error {
 			}
 		}
 	}}
-	return with(ctx, start, app, func(s Running, addr string) error {
-		c, err := dial(ctx, addr)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		for _, size := range []int{1, 7, 100, 1000} {
-			if err := exchange(c, pattern(size)); err != nil {
-				return err
-			}
-			// The answer is here before the handler has looked whether there is more.
-			if err := until(ctx, 5*time.Second, "the handler to see that there is no more", func() (string, bool) {
-				return "no EAGAIN", empty.Load() > 0
-			}); err != nil {
-				return err
-			}
-		}
-		if err := c.CloseWrite(); err != nil {
-			return err
-		}
-		if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
-			return fmt.Errorf("after the last answer: %d bytes, %v", len(rest), err)
-		}
-		if st := s.Stats(); st.Errors != 0 {
-			return fmt.Errorf("errors: %v", st.Reasons)
-		}
-		return nil
-	})
 }
 
 // acrossRow has a room in which each hears what the others say: a handler sends on connections that are not its own.

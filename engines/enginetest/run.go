@@ -6,10 +6,14 @@ import (
 	"testing"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/child"
 )
 
 // Run runs every row as a subtest. After each, nothing may be left behind.
 func Run(t *testing.T, p Promise, start Starter) { runRows(t, Rows(p), start) }
+
+// RunBare runs those for native handlers in children of fork.
+func RunBare(t *testing.T, p Promise, start Starter) { runRows(t, BareRows(p), start) }
 
 func runRows(t *testing.T, rows []Row, start Starter) {
 	for _, row := range rows {
@@ -54,7 +58,15 @@ func Main(m *testing.M, models ...engines.Model) {
 	if code, ok := Dispatch(os.Args[1:], models...); ok {
 		os.Exit(code)
 	}
+	ChildrenEndAtOnce()
 	os.Exit(m.Run())
+}
+
+// ChildrenEndAtOnce is for tests with the race detector, which has each process sleep for a second before it ends.
+func ChildrenEndAtOnce() {
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 }
 
 // Dispatch runs the role that args name, if they name one of this package's.
@@ -75,6 +87,7 @@ func Roles(models ...engines.Model) []engines.Role {
 	return []engines.Role{
 		{Name: crowdRole, Run: runCrowd},
 		{Name: serverRole, Run: func(args []string) int { return runServer(args, models) }},
+		{Name: apartRole, Run: func([]string) int { return child.Main(&apartMaker{}) }},
 		{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }},
 	}
 }

@@ -144,7 +144,7 @@ func serveShort(m engines.Model) error {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return err
 	}
-	s, err := engines.Start(context.Background(), m, engines.Config{}, eventKit().echo(nil))
+	s, err := engines.Start(context.Background(), m, engines.Config{}, Promise{Apart: m.Apart}.kit(false).echo(nil))
 	if err != nil {
 		return err
 	}

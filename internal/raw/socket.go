@@ -25,6 +25,19 @@ func Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
 	}
 }
 
+// AcceptWaiting is Accept on a listener that is not non-blocking: the thread sleeps until there is a connection
+// (ordinary). EINTR comes back.
+func AcceptWaiting(fd int) (int, netip.AddrPort, syscall.Errno) {
+	var sa syscall.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(sa))
+	nfd, _, errno := syscall.Syscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, netip.AddrPort{}, errno
+	}
+	return int(nfd), address(&sa), 0
+}
+
 // LocalAddr is the address a socket is bound to; the zero value when the kernel knows none.
 func LocalAddr(fd int) netip.AddrPort { return name(syscall.SYS_GETSOCKNAME, fd) }
 

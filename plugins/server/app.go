@@ -36,7 +36,7 @@ func (o *options) app(env *lua.Env, model engines.Model, scope *lua.Scope) (engi
 	case !o.Handler.IsNil():
 		return engines.App{}, lua.Misusef("handler", "a name or a function expected, got %s", o.Handler.TypeName())
 	}
-	return o.events(env, scope), nil
+	return o.events(scope, newReporter(env.World().Warn)), nil
 }
 
 func (o *options) native(name string) (engines.App, error) {
@@ -99,14 +99,17 @@ func (o *options) linear(env *lua.Env, model engines.Model, scope *lua.Scope) (e
 	if err != nil {
 		return engines.App{}, err
 	}
-	warn := newReporter(env.World())
+	return linearApp(cb, scope, newReporter(env.World().Warn)), nil
+}
+
+func linearApp(cb lua.Callback, scope *lua.Scope, warn *reporter) engines.App {
 	return engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
 		own := lua.NewScope(ctx, scope)
 		defer own.Close()
 		_, err := cb.Call(cb.Env().Under(ctx).WithScope(own), connOf(c, false))
 		warn.handler(ctx, err)
 		return err
-	}}, nil
+	}}
 }
 
 func linearModels(env *lua.Env) []string {
@@ -120,8 +123,7 @@ func linearModels(env *lua.Env) []string {
 }
 
 // events calls the script's functions when something happens. What they open belongs to the server.
-func (o *options) events(env *lua.Env, scope *lua.Scope) engines.App {
-	warn := newReporter(env.World())
+func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	ctx := scope.Context()
 	var app engines.App
 	reply := func(name string, cb lua.Callback) func(args ...any) ([]byte, error) {
@@ -194,7 +196,7 @@ func closeReason(c *engines.Conn, why error) any {
 // A reporter prints the errors of a server's handlers, each text once: a handler that fails on every event must not
 // flood the screen. stats() counts them all.
 type reporter struct {
-	w    *lua.World
+	say  func(text string)
 	mu   sync.Mutex
 	seen map[string]bool
 }
@@ -202,7 +204,9 @@ type reporter struct {
 // maxReports bounds how many different texts are printed.
 const maxReports = 20
 
-func newReporter(w *lua.World) *reporter { return &reporter{w: w, seen: map[string]bool{}} }
+func newReporter(say func(text string)) *reporter {
+	return &reporter{say: say, seen: map[string]bool{}}
+}
 
 func (r *reporter) handler(ctx context.Context, err error) {
 	if err == nil || ctx.Err() != nil || errors.Is(err, context.Canceled) {
@@ -212,12 +216,15 @@ func (r *reporter) handler(ctx context.Context, err error) {
 	if errors.As(err, &exit) {
 		return
 	}
-	text := "handler: " + err.Error()
+	r.text("handler: " + err.Error())
+}
+
+func (r *reporter) text(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen[text] || len(r.seen) >= maxReports {
 		return
 	}
 	r.seen[text] = true
-	r.w.Warn(text)
+	r.say(text)
 }

@@ -9,15 +9,16 @@ import (
 // Plugin declares server.*. The models are those of the whole set.
 func Plugin() plugins.Plugin {
 	return plugins.Plugin{
-		Name: "server",
-		Doc:  "Servers of every concurrency model.",
+		Name:     "server",
+		Doc:      "Servers of every concurrency model.",
+		SetRoles: []plugins.SetRole{{Name: childRole, Run: runChild}},
 		Modules: []lua.Module{{
 			Name: "server",
 			Doc:  "Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.",
 			Funcs: []lua.Func{
 				{Name: "start", Params: "options", Returns: "Server | nil, err", Call: start,
 					Words: map[string]func(*lua.World) []string{"model": modelNames, "handler": handlerNames},
-					Doc:   "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = \"udp\" a handler is called for each datagram, and conn stands for its sender.",
+					Doc:   "Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = \"udp\" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only.",
 					Example: `local s = assert(server.start{model = "epoll", on_data = function(conn, data) return data:upper() end})
 local c = assert(client.dial(s.addr))
 c:send("hello")
@@ -47,7 +48,7 @@ func serverType() lua.Type {
 			{Name: "stats", Returns: "{accepted, active, closed, …}", Call: (*Server).stats,
 				Doc: "What it has done and is doing. threads and processes are those alive now for connections; reasons says what the errors were."},
 			{Name: "conns", Returns: "list of Conn", Call: (*Server).conns,
-				Doc: "The open connections, oldest first."},
+				Doc: "The open connections, oldest first. Those that a child process serves are not here."},
 			{Name: "wait", Call: (*Server).wait,
 				Doc: "Waits until the server has ended."},
 			{Name: "stop", Call: (*Server).stop,

@@ -13,22 +13,24 @@ import (
 
 // options are those of server.start.
 type options struct {
-	Model      string       `lua:"model" default:"epoll" help:"the server model: one of server.models()"`
-	Addr       *string      `lua:"addr" help:"where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
-	Handler    lua.Value    `lua:"handler" help:"a native handler's name, or function(conn): one straight line per connection"`
-	OnOpen     lua.Callback `lua:"on_open" help:"function(conn); a string it returns is sent"`
-	OnData     lua.Callback `lua:"on_data" help:"function(conn, data) with what was read; a string it returns is sent"`
-	OnReadable lua.Callback `lua:"on_readable" help:"function(conn) instead of on_data: nothing has been read, it calls conn:recv(n)"`
-	OnWritable lua.Callback `lua:"on_writable" help:"function(conn): there is room again after conn:send was refused with EAGAIN"`
-	OnClose    lua.Callback `lua:"on_close" help:"function(conn, err): the connection has ended; err is nil for an orderly end"`
-	Backlog    int          `lua:"backlog" default:"128" min:"0" max:"65535" help:"connections that may wait to be accepted, for listen(2)"`
-	ReuseAddr  bool         `lua:"reuse_addr" default:"true" help:"SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT"`
-	ReusePort  bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
-	Workers    int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
-	Trigger    string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
-	Isolate    bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; no model here can yet, so true is refused"`
-	SendLimit  int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
-	Proto      string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
+	Model          string       `lua:"model" default:"epoll" help:"the server model: one of server.models()"`
+	Addr           *string      `lua:"addr" help:"where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
+	Handler        lua.Value    `lua:"handler" help:"a native handler's name, or function(conn): one straight line per connection"`
+	OnOpen         lua.Callback `lua:"on_open" help:"function(conn); a string it returns is sent"`
+	OnData         lua.Callback `lua:"on_data" help:"function(conn, data) with what was read; a string it returns is sent"`
+	OnReadable     lua.Callback `lua:"on_readable" help:"function(conn) instead of on_data: nothing has been read, it calls conn:recv(n)"`
+	OnWritable     lua.Callback `lua:"on_writable" help:"function(conn): there is room again after conn:send was refused with EAGAIN"`
+	OnClose        lua.Callback `lua:"on_close" help:"function(conn, err): the connection has ended; err is nil for an orderly end"`
+	Backlog        int          `lua:"backlog" default:"128" min:"0" max:"65535" help:"connections that may wait to be accepted, for listen(2)"`
+	ReuseAddr      bool         `lua:"reuse_addr" default:"true" help:"SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT"`
+	ReusePort      bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
+	Workers        int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
+	Trigger        string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
+	Isolate        bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet"`
+	KeepParentCopy bool         `lua:"keep_parent_copy" default:"false" help:"of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end"`
+	Reap           bool         `lua:"reap" default:"true" help:"of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops"`
+	SendLimit      int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
+	Proto          string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
 	plugins.Where
 }
 
@@ -53,8 +55,11 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	if _, err := engines.ParseAddr(addr); err != nil {
 		return nil, lua.Misusef("addr", "%s", err)
 	}
-	if o.Isolate {
-		return nil, lua.Misusef("isolate", "the model '%s' cannot give workers a Lua world of their own", model.Name)
+	if o.Isolate && !model.Apart {
+		return nil, lua.Misusef("isolate", "the model '%s' has no workers that could have a Lua world of their own", model.Name)
+	}
+	if err := o.suits(model); err != nil {
+		return nil, err
 	}
 	scope := lua.NewScope(env.Scope().Context(), env.Scope())
 	app, err := o.app(env, model, scope)
@@ -62,15 +67,22 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		scope.Close()
 		return nil, err
 	}
+	if model.Apart {
+		if app.Recipe, err = o.recipe(env, model); err != nil {
+			scope.Close()
+			return nil, err
+		}
+	}
 	if err := allowed(scope.Context(), place, addr); err != nil {
 		scope.Close()
 		return nil, plugins.Fault("listen", addr, err)
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
 		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
-		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit},
-		Known:   plugins.SetOf(env.World()).Models(),
-		Log:     func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
+		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit,
+			KeepParentCopy: o.KeepParentCopy, LeaveZombies: !o.Reap},
+		Known: plugins.SetOf(env.World()).Models(),
+		Log:   func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
 	}, app)
 	if err != nil {
 		scope.Close()
@@ -83,6 +95,17 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	s := &Server{Server: srv, scope: scope}
 	plugins.Keep(place, scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() }))
 	return s, nil
+}
+
+// suits refuses options that a model does not have.
+func (o *options) suits(model engines.Model) error {
+	switch {
+	case o.KeepParentCopy && (!model.Apart || model.Workers > 0):
+		return lua.Misusef("keep_parent_copy", "the model '%s' has no children that connections are passed to", model.Name)
+	case !o.Reap && (!model.Apart || model.Workers > 0):
+		return lua.Misusef("reap", "the model '%s' has no children that come and go with connections", model.Name)
+	}
+	return nil
 }
 
 // allowed asks the place whether a script may listen there.

@@ -2,6 +2,7 @@ package std
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,7 +10,7 @@ import (
 )
 
 func TestHandlerFails(t *testing.T) {
-	for _, m := range everyModel {
+	for _, m := range slices.Concat(everyModel, apartModels) {
 		t.Run(m, func(t *testing.T) {
 			needModel(t, m)
 			w := plugintest.New(t, All()...)

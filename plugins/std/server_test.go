@@ -2,6 +2,7 @@ package std
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/nsh-lab/nsh/plugins/plugintest"
@@ -110,7 +111,7 @@ assert((total - 3) % 65536 == 0, total)`)
 }
 
 func TestLinear(t *testing.T) {
-	each(t, flowModels, `
+	each(t, slices.Concat(flowModels, apartModels), `
 local s = assert(server.start{model = MODEL, handler = function(conn)
   for line in function() return conn:recv("line") end do
     if line == "info" then conn:send(conn:info().state .. " " .. conn:state() .. "\n")

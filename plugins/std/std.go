@@ -8,6 +8,8 @@ import (
 	"github.com/nsh-lab/nsh/engines/goroutine"
 	"github.com/nsh-lab/nsh/engines/iterative"
 	"github.com/nsh-lab/nsh/engines/poll"
+	"github.com/nsh-lab/nsh/engines/prefork"
+	"github.com/nsh-lab/nsh/engines/process"
 	selectmodel "github.com/nsh-lab/nsh/engines/select"
 	"github.com/nsh-lab/nsh/engines/thread"
 	"github.com/nsh-lab/nsh/engines/threadpool"
@@ -40,7 +42,7 @@ func All() []plugins.Plugin {
 func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
-		Models: []engines.Model{iterative.Model(), thread.Model(), threadpool.Model(),
+		Models: []engines.Model{iterative.Model(), process.Model(), prefork.Model(), thread.Model(), threadpool.Model(),
 			selectmodel.Model(), poll.Model(), epoll.Model(), uring.Model(), coroutine.Model(), goroutine.Model()},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
-	"github.com/nsh-lab/nsh/plugins/plugintest"
 	"github.com/nsh-lab/nsh/plugins/server"
 )
 
@@ -150,12 +148,4 @@ func rowPlugin(app engines.App, hold chan struct{}, started chan<- *server.Serve
 			return app.Close(c.Conn, why)
 		}),
 	}}}}
-}
-
-// TestMain also plays the suite's clients in another process.
-func TestMain(m *testing.M) {
-	if code, ok := enginetest.Dispatch(os.Args[1:]); ok {
-		os.Exit(code)
-	}
-	plugintest.Main(m, All()...)
 }

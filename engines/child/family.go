@@ -1,0 +1,168 @@
+package child
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"golang.org/x/sys/unix"
+)
+
+// A Family is the children of one server. All are made by one thread, which lives as long as they do: the kernel sends
+// a child its signal at the parent's death when the thread that made it ends (prctl(2), PR_SET_PDEATHSIG).
+type Family struct {
+	Table   *Table
+	zombies bool // leave them to the end
+	jobs    chan func()
+	alive   *os.File // the end that this process has of a pipe whose other end every child of Fork watches
+	watched *os.File
+
+	mu       sync.Mutex
+	members  map[*Child]struct{}
+	unburied []int // processes that have ended and were not waited for
+	none     *sync.Cond
+}
+
+// NewFamily makes a family without members.
+func NewFamily(zombies bool) (*Family, error) {
+	table, err := NewTable()
+	if err != nil {
+		return nil, err
+	}
+	f := &Family{Table: table, zombies: zombies, jobs: make(chan func()), members: map[*Child]struct{}{}}
+	f.none = sync.NewCond(&f.mu)
+	if f.watched, f.alive, err = os.Pipe(); err != nil {
+		table.Close()
+		return nil, err
+	}
+	f.watched.Fd() // blocking, for who watches it with a poll of its own
+	engines.Go("the thread that makes children", func() error {
+		// Never unlocked: the thread ends with the goroutine, when there are no children any more.
+		runtime.LockOSThread()
+		for job := range f.jobs {
+			job()
+		}
+		return nil
+	}, func(error) {})
+	return f, nil
+}
+
+// onThread runs f on the thread that makes children.
+func (f *Family) onThread(job func() error) error {
+	done := make(chan error, 1)
+	f.jobs <- func() { done <- job() }
+	return <-done
+}
+
+// join makes a process a member, whose end is waited for.
+func (f *Family) join(c *Child) {
+	f.mu.Lock()
+	f.members[c] = struct{}{}
+	f.mu.Unlock()
+	engines.Go("a child's parent", func() error { c.attend(); return nil }, func(error) {
+		c.close()
+		c.mu.Lock()
+		c.over = true
+		w := c.work
+		c.mu.Unlock()
+		close(c.ended)
+		if w != nil {
+			w.Gone(c)
+		}
+		f.mu.Lock()
+		delete(f.members, c)
+		f.none.Broadcast()
+		f.mu.Unlock()
+	})
+}
+
+// bury reaps a child that has ended, unless zombies are wanted.
+func (f *Family) bury(pid int) {
+	if f.zombies {
+		f.mu.Lock()
+		f.unburied = append(f.unburied, pid)
+		f.mu.Unlock()
+		return
+	}
+	reap(pid)
+}
+
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// How long children may take to end by themselves, and how long the kernel may take to end them: it does, but on a
+// machine that is very busy a process that is killed has to wait for its turn to die.
+const (
+	grace    = 400 * time.Millisecond
+	killTime = 10 * time.Second
+)
+
+// ErrAlive says that the kernel has not ended children that were killed.
+var ErrAlive = errors.New("children that were killed have not ended yet")
+
+// End ends all members: they are asked, and killed if they do not.
+func (f *Family) End(log func(format string, args ...any)) error {
+	for _, c := range f.list() {
+		c.stop()
+	}
+	if !f.empty(grace) {
+		stuck := f.list()
+		for _, c := range stuck {
+			c.Kill(syscall.SIGKILL)
+		}
+		if len(stuck) > 0 {
+			log("children that had not ended %v after the stop were killed: %d", grace, len(stuck))
+		}
+	}
+	gone := f.empty(killTime)
+	f.mu.Lock()
+	for _, pid := range f.unburied {
+		reap(pid)
+	}
+	f.unburied = nil
+	f.mu.Unlock()
+	f.Table.Close()
+	f.alive.Close()
+	f.watched.Close()
+	if !gone {
+		return ErrAlive // and the thread stays, or they would be killed by its end
+	}
+	close(f.jobs)
+	return nil
+}
+
+func (f *Family) list() (all []*Child) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.members {
+		all = append(all, c)
+	}
+	return all
+}
+
+// empty waits until there are no members.
+func (f *Family) empty(limit time.Duration) bool {
+	late := false
+	timer := time.AfterFunc(limit, func() {
+		f.mu.Lock()
+		late = true
+		f.none.Broadcast()
+		f.mu.Unlock()
+	})
+	defer timer.Stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.members) > 0 && !late {
+		f.none.Wait()
+	}
+	return len(f.members) == 0
+}

@@ -1,0 +1,68 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// IsPrefork: n children hold the listening socket and are there before anybody comes; each serves one connection; one
+// that is killed is replaced.
+func IsPrefork(n int) func(context.Context, Starter) error {
+	return func(ctx context.Context, start Starter) error {
+		return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
+			port := s.Addr().Port()
+			sharing := func() error {
+				return until(ctx, 10*time.Second, "the workers to share the listener", func() (string, bool) {
+					holders, st := listenerHolders(port), s.Stats()
+					return fmt.Sprintf("held by %v, %d processes", holders, st.Processes), len(holders) == n && int(st.Processes) == n
+				})
+			}
+			if err := sharing(); err != nil {
+				return err
+			}
+			if err := each(ctx, addr, n, func([]*net.TCPConn) error {
+				if by := s.Stats().ByWorker; len(by) != n || slices.Min(by) != 1 || slices.Max(by) != 1 {
+					return fmt.Errorf("%d connections are open, one for each worker; the workers have %v", n, by)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			victim, _ := strconv.Atoi(listenerHolders(port)[0])
+			if err := unix.Kill(victim, syscall.SIGKILL); err != nil {
+				return err
+			}
+			if err := until(ctx, 5*time.Second, "the end to be counted and explained", func() (string, bool) {
+				st := s.Stats()
+				said := fmt.Sprint(st.Reasons)
+				return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "SIGKILL") && strings.Contains(said, "replaced")
+			}); err != nil {
+				return err
+			}
+			if err := sharing(); err != nil {
+				return err
+			}
+			return served(ctx, addr)
+		})
+	}
+}
+
+// listenerHolders lists the children that hold the socket that listens on an IPv4 port of 127.0.0.1.
+func listenerHolders(port uint16) (pids []string) {
+	inode := socketInode(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)}, &net.TCPAddr{IP: net.IPv4zero})
+	for _, pid := range holdersOf(inode) {
+		if pid != strconv.Itoa(os.Getpid()) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

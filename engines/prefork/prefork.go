@@ -1,0 +1,199 @@
+// Package prefork is the model of the early web servers: n processes, started before anybody comes, share the listening
+// socket. Each accepts for itself and serves one connection to its end before it accepts the next.
+//
+// All of them sleep in accept(2), a blocking one, as the classic has it: the kernel wakes one for each connection, the
+// one that has slept longest (the wait in inet_csk_accept is exclusive). A wait with select or poll before a non-blocking
+// accept would wake them all.
+//
+// Each worker has copies of what the handlers reach, made when it is started, and keeps them from one of its connections
+// to the next.
+package prefork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/child"
+)
+
+// Model is the declaration.
+func Model() engines.Model {
+	return engines.Model{
+		Name:       "prefork",
+		Style:      "linear",
+		Linear:     true,
+		Apart:      true,
+		About:      "n processes that share the listening socket, each asleep in accept(2); a connection at a time for each",
+		Workers:    usualWorkers,
+		MaxWorkers: mostWorkers,
+		New:        func(o engines.Options) (engines.Engine, error) { return newEngine(o) },
+		Probe:      child.Probe,
+	}
+}
+
+const (
+	usualWorkers = 4
+	mostWorkers  = 256
+)
+
+// engine is a server of this model at work.
+type engine struct {
+	n      int
+	family *child.Family
+	ln     *engines.Listener
+	recipe *engines.Recipe
+	rows   []int // of the workers in the table of counters; a worker's successor has its row
+}
+
+func newEngine(o engines.Options) (*engine, error) {
+	n := o.Workers
+	if n == 0 {
+		n = usualWorkers
+	}
+	if n < 0 || n > mostWorkers {
+		return nil, fmt.Errorf("workers: 1 to %d, not %d", mostWorkers, n)
+	}
+	return &engine{n: n}, nil
+}
+
+// Prepare makes what workers share with their parent.
+func (e *engine) Prepare(ln *engines.Listener) (err error) {
+	if e.family, err = child.NewFamily(false); err != nil {
+		return err
+	}
+	for range e.n {
+		row, _ := e.family.Table.Take() // there are more rows than workers may be
+		e.rows = append(e.rows, row)
+	}
+	ln.Also(e.add)
+	return nil
+}
+
+// add adds what the workers have counted.
+func (e *engine) add(s *engines.Stats) {
+	e.family.Table.Add(s)
+	s.ByWorker = nil
+	for _, row := range e.rows {
+		c := e.family.Table.Row(row)
+		s.Closed += c.Closed.Load() // before Accepted, so that no connection counts as closed only
+		accepted := c.Accepted.Load()
+		s.Accepted += accepted
+		s.ByWorker = append(s.ByWorker, accepted)
+	}
+}
+
+// Serve keeps n workers alive.
+func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
+	e.ln, e.recipe = ln, app.Recipe
+	// The flag belongs to the open socket, which all share. Nobody here accepts.
+	if err := syscall.SetNonblock(ln.Fileno(), false); err != nil {
+		return errors.Join(err, e.family.End(ln.Log))
+	}
+	var all sync.WaitGroup
+	for i := range e.n {
+		all.Add(1)
+		engines.Go(fmt.Sprintf("worker %d", i+1), func() error { e.keep(ctx, i); return nil }, func(error) { all.Done() })
+	}
+	<-ctx.Done()
+	ln.Close()
+	err := e.family.End(ln.Log)
+	all.Wait()
+	return err
+}
+
+// How long to wait before a worker that did not live long is replaced, and how long is long.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+	longLife   = time.Second
+	patience   = 20 * time.Second
+)
+
+// keep has one worker, and another one when it dies.
+func (e *engine) keep(ctx context.Context, i int) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := e.worker(ctx, i)
+		if ctx.Err() != nil {
+			return
+		}
+		e.ln.BlameText(err.Error())
+		if time.Since(began) > longLife {
+			pause = firstPause
+		}
+		timer := time.NewTimer(pause)
+		pause = min(2*pause, lastPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// worker is the life of one worker; the error says how it ended.
+func (e *engine) worker(ctx context.Context, i int) error {
+	kid, err := e.family.Start(e.recipe.Args, e.recipe.Setup)
+	if err != nil {
+		return fmt.Errorf("a worker could not be started: %w", err)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-kid.Ready():
+		if err = e.employ(kid, i); err == nil {
+			<-kid.Ended()
+			return e.ended(kid)
+		}
+	case <-kid.Ended():
+		err = e.ended(kid)
+	case <-timer.C:
+		err = fmt.Errorf("a worker did not get ready in %v", patience)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	kid.Kill(syscall.SIGKILL)
+	return err
+}
+
+// employ gives a worker the listener.
+func (e *engine) employ(kid *child.Child, i int) error {
+	packed, err := e.recipe.Packed()
+	if err != nil {
+		return err
+	}
+	alive := &e.ln.Counters().Processes
+	w := &child.Work{Row: e.rows[i], Heard: e.recipe.Heard, Fail: e.ln.BlameText,
+		Log:  func(text string) { e.ln.Log("%s", text) },
+		Gone: func(*child.Child) { alive.Add(-1); e.settle(i) }}
+	alive.Add(1)
+	if !kid.Engage(w) {
+		alive.Add(-1)
+		return e.ended(kid)
+	}
+	return kid.Listener(e.ln.Fileno(), packed, e.ln.SendLimit())
+}
+
+// settle closes the account of a worker that has ended: what it had open was closed with it.
+func (e *engine) settle(i int) {
+	row := e.family.Table.Row(e.rows[i])
+	e.ln.Account(func() {
+		row.Closed.Store(row.Accepted.Load())
+		row.Unsent.Store(0)
+	})
+}
+
+// ended says how a worker ended.
+func (e *engine) ended(kid *child.Child) error {
+	if why := kid.Why(); why != "" {
+		e.ln.Log("worker %d %s; another one takes its place", kid.Pid(), why)
+		return fmt.Errorf("a worker %s and was replaced", why)
+	}
+	return fmt.Errorf("a worker ended (exit code %d) and was replaced", kid.Code())
+}

@@ -1,0 +1,14 @@
+package prefork_test
+
+import (
+	"testing"
+
+	"github.com/nsh-lab/nsh/engines/enginetest"
+	"github.com/nsh-lab/nsh/engines/prefork"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m, prefork.Model()) }
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Apart: true, Crowd: 4, Is: enginetest.IsPrefork(4)}, enginetest.Start(prefork.Model()))
+}
