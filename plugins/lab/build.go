@@ -12,6 +12,9 @@ import (
 	"github.com/nsh-lab/nsh/plugins/lab/plan"
 )
 
+// What a plan allows is what the process does: this does not compile otherwise.
+var _ = [1]struct{}{}[plan.MostNodes-lab.MostHosts+plan.MostLinks-lab.MostLinks]
+
 // built is how far the laboratory's process is with the plan.
 type built struct {
 	nodes, links int
