@@ -103,6 +103,10 @@ func TestNothingLeft(t *testing.T) {
 				}
 			}
 			t.Log("clear after ", distribution(took))
+			late := slices.DeleteFunc(took, func(d time.Duration) bool { return d <= usually })
+			if len(late) > 1+rounds()/200 {
+				t.Errorf("%d of %d kills left a network namespace for longer than %v: %v", len(late), rounds(), usually, late)
+			}
 		})
 	}
 	t.Run("kill the laboratory's process", func(t *testing.T) {
