@@ -113,7 +113,7 @@ func TestYard(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := cmd.Start(); err != nil {
-			t.Skip(err)
+			t.Skip("unshare(1) is not there: ", err)
 		}
 		if _, err := out.Read(make([]byte, 3)); err != nil {
 			t.Fatal(err)

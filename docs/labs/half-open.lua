@@ -11,6 +11,9 @@ print(l:picture())
 local backlog, port = 16, 8000
 assert(client.dial(assert(server.start{handler = "echo", on = b}).addr, {on = a})) -- a and b can talk
 
+-- Of two SYNs on two processors at the same moment both may find the last place free.
+local function full() local n = sock.states{port = port, on = b}.SYN_RECV return n == backlog + 1 or n == backlog + 2 end
+
 -- Connections whose SYN arrives and whose SYN-ACK does not: a waits, b has them half-open.
 local function flood(cookies)
   port = port + 1 -- half-open connections outlive their listener
@@ -19,7 +22,7 @@ local function flood(cookies)
   r:set_neighbour(a.addrs[1], "02:00:00:00:99:99")
   local crowd = client.open{to = "b:" .. port, n = 60, timeout = 0.7, on = a}
   check.equal(crowd:stats().timed_out, 60, "every connection of a times out")
-  check.equal(sock.states{port = port, on = b}.SYN_RECV, backlog + 1, "half-open connections at b: the backlog and one")
+  check(full(), "b has as many half-open connections as its backlog, and one")
   local honest, err = client.dial("b:" .. port, {on = c, timeout = 0.5})
   r:set_neighbour(a.addrs[1]) -- mended
   return honest, err
@@ -36,5 +39,5 @@ check.equal(honest:recv("line"), "hello", "and it is served")
 
 -- What cookies change is what b has to remember: nothing, until the last acknowledgement brings the cookie back.
 local told = sock.counters{on = b}.TcpExt
-check(told.SyncookiesSent >= 43 and told.SyncookiesRecv == 1, "cookies were sent, and the honest client's came back")
-check.equal(sock.states{port = port, on = b}.SYN_RECV, backlog + 1, "half-open connections at b, still")
+check(told.SyncookiesSent >= 42 and told.SyncookiesRecv == 1, "cookies were sent, and the honest client's came back")
+check(full(), "b has as many half-open ones, still")

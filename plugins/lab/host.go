@@ -185,5 +185,5 @@ func plainIP(s string) (netip.Addr, error) {
 	return ip.Unmap(), nil
 }
 
-// ErrNotOwn says that lab.here is not there.
+// errNotOwn says that lab.here is not there.
 var errNotOwn = errors.New("the script has no network of its own here: start it as a FILE without --host, or nsh with --private")
