@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	glua "github.com/yuin/gopher-lua"
@@ -173,28 +171,11 @@ func readObject(env *Env, v glua.LValue, into reflect.Value) error {
 			return nil
 		}
 	}
-	return wrong(env.w.namesFor(into.Type()), v)
-}
-
-// namesFor is what messages call the objects that a Go type takes: the declared type, or those that implement an
-// interface.
-func (w *World) namesFor(t reflect.Type) string {
-	if info := w.types[t]; info != nil {
-		return info.decl.Name
+	name := objectName(into.Type())
+	if info := env.w.types[into.Type()]; info != nil {
+		name = info.decl.Name
 	}
-	var names []string
-	if t.Kind() == reflect.Interface {
-		for rt, info := range w.types {
-			if rt.Implements(t) {
-				names = append(names, info.decl.Name)
-			}
-		}
-		slices.Sort(names)
-	}
-	if names == nil {
-		return objectName(t)
-	}
-	return strings.Join(names, " or ")
+	return wrong(name, v)
 }
 
 // objectName is the name of an object's or interface's Go type, as messages without a world call it.
