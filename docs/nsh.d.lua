@@ -1272,3 +1272,55 @@ function sys.cpus() end
 ---@param pid? number
 ---@return any?, Error?
 function sys.memory(pid) end
+
+---The way to a host, from trace.route: a list of {ttl, addr, seconds, code}, one for each router and the host itself.
+---@class Path
+---@field to string the address that was asked about
+---@field reached boolean whether the last of them is the host itself
+local _Path = {}
+
+---What came back of the echo requests of trace.ping: a list of {seq, addr, ttl, seconds, code}, in the order in which they were sent.
+---@class Echoes
+local _Echoes = {}
+
+---The second result of trace.ping.
+---@class EchoSummary
+---@field to string the address that was asked
+---@field sent number requests
+---@field received number answers
+---@field loss number the share that was not answered, from 0 to 1
+---@field min number seconds of the quickest answer
+---@field avg number seconds on average
+---@field max number seconds of the slowest answer
+local _EchoSummary = {}
+
+---The way to a host: its routers (TTL), and echoes.
+---@class tracelib
+trace = {}
+
+---@class trace_route_options
+---@field max? number the highest TTL to try
+---@field tries? number datagrams for each TTL until somebody answers
+---@field timeout? number seconds to wait for each answer
+---@field port? number UDP port of the first datagram; each TTL takes the next one
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds the routers on the way to a host, as traceroute(8) does.
+---@param to string
+---@param options? trace_route_options
+---@return Path?, Error?
+function trace.route(to, options) end
+
+---@class trace_ping_options
+---@field n? number how many requests
+---@field ttl? number the TTL to send with; 0 is the kernel's, 64
+---@field size? number bytes of data in each request
+---@field interval? number seconds from one request to the next
+---@field timeout? number seconds to wait for each answer
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Sends echo requests to a host, and waits for what comes back, as ping(8) does.
+---@param to string
+---@param options? trace_ping_options
+---@return Echoes?, Error?
+function trace.ping(to, options) end

@@ -71,7 +71,7 @@ type Results []any
 //
 // How an object prints: a method String() string, or Show() any whose result is printed in its place (a struct, a list),
 // else its name with its fields. A record's Show is called on a value that is read back from the table, so that what
-// the script has changed shows, too (one with a list part prints as its list); programs (--json) get the table itself.
+// the script has changed shows, too; programs (--json) get the table itself.
 // Show may return a Shown.
 type Type struct {
 	Name    string

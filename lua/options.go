@@ -55,6 +55,13 @@ type optionSet struct {
 	names []string
 	place map[glua.LNumber]*option // those that may also be given by place
 	rest  []int                    // the field that takes all other keys, or nil
+	items *items                   // the field that is the array part, or nil
+}
+
+// items are the array part of a record (`lua:",list"`).
+type items struct {
+	index []int
+	conv  *converter
 }
 
 func compileOptions(t reflect.Type) (*optionSet, error) {
@@ -81,6 +88,14 @@ func (s *optionSet) add(t reflect.Type, at []int) error {
 		name, flags, _ := strings.Cut(f.Tag.Get("lua"), ",")
 		if flags == "rest" {
 			s.rest = index
+			continue
+		}
+		if flags == "list" {
+			conv, err := converterOf(f.Type.Elem())
+			if err != nil {
+				return err
+			}
+			s.items = &items{index, conv}
 			continue
 		}
 		if name == "" || name == "-" {
@@ -197,6 +212,7 @@ func (s *optionSet) read(env *Env, v glua.LValue, into reflect.Value) error {
 			o = s.place[n]
 		}
 		switch {
+		case s.items != nil && !isText:
 		case o != nil:
 			if err := o.read(env, val, into.FieldByIndex(o.index)); err != nil {
 				return deeper(o.name, err)
@@ -215,7 +231,25 @@ func (s *optionSet) read(env *Env, v glua.LValue, into reflect.Value) error {
 	if rest.IsValid() {
 		into.FieldByIndex(s.rest).Set(rest)
 	}
+	if s.items != nil {
+		if err := s.items.read(env, tb, into); err != nil {
+			return err
+		}
+	}
 	return s.missing(tb)
+}
+
+// read fills the array part.
+func (p *items) read(env *Env, tb *glua.LTable, into reflect.Value) error {
+	field := into.FieldByIndex(p.index)
+	out := reflect.MakeSlice(field.Type(), tb.Len(), tb.Len())
+	for i := range out.Len() {
+		if err := p.conv.read(env, tb.RawGetInt(i+1), out.Index(i)); err != nil {
+			return deeper(fmt.Sprintf("[%d]", i+1), err)
+		}
+	}
+	field.Set(out)
+	return nil
 }
 
 func (s *optionSet) missing(tb *glua.LTable) error {

@@ -68,6 +68,7 @@ func enter(o Options) error {
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("bringing up the loopback device: %w", err)
 	}
+	allowEchoes()
 	if err := o.Limits.Apply(); err != nil {
 		return fmt.Errorf("setting limits: %w", err)
 	}
@@ -94,6 +95,13 @@ func loopbackUp() error {
 	}
 	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	return unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, req)
+}
+
+// allowEchoes lets this group send echo requests (icmp(7)); a new network lets nobody. Where the machine's /proc/sys cannot
+// be written to it stays so, and a ping says why.
+func allowEchoes() {
+	group := fmt.Sprint(unix.Getegid(), unix.Getegid())
+	os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte(group), 0)
 }
 
 // Watch returns when the parent is gone; then this process is to end. It is the third string: the namespace of

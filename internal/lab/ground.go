@@ -180,6 +180,7 @@ func (h *host) settle() error {
 		{"ipv6/conf/all/forwarding", forward}, {"ipv6/conf/default/forwarding", forward},
 		{"ipv6/conf/default/accept_dad", "0"}, {"ipv6/conf/default/dad_transmits", "0"},
 		{"ipv6/conf/default/accept_ra", "0"}, {"ipv6/conf/default/router_solicitations", "0"},
+		{"ipv4/ping_group_range", fmt.Sprint(unix.Getegid(), unix.Getegid())}, // a new network lets nobody ping
 	} {
 		if err := write(set[0], set[1]); err != nil {
 			return err

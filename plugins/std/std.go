@@ -22,6 +22,7 @@ import (
 	"github.com/nsh-lab/nsh/plugins/server"
 	"github.com/nsh-lab/nsh/plugins/sock"
 	"github.com/nsh-lab/nsh/plugins/sys"
+	"github.com/nsh-lab/nsh/plugins/trace"
 )
 
 // All is every plugin that ships, in the order in which help lists them.
@@ -33,6 +34,7 @@ func All() []plugins.Plugin {
 		sock.Plugin(),
 		dns.Plugin(),
 		lab.Plugin(),
+		trace.Plugin(),
 		sys.Plugin(),
 		check.Plugin(),
 	}
