@@ -619,14 +619,14 @@ server = {}
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
 ---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
 ---@field trigger? string epoll tells as long as there is something to read (level), or once when something has come (edge)
----@field isolate? boolean give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet
+---@field isolate? boolean give each thread a Lua world of its own, with copies of what handlers reach, so that they compute at the same time: thread (a copy at each accept), threadpool and epoll with workers (at the start); process and prefork do so in any case
 ---@field keep_parent_copy? boolean of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end
 ---@field reap? boolean of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops
 ---@field send_limit? number bytes that may wait in a connection's output queue
 ---@field proto? string transport protocol; with udp a handler is called for each datagram, and conn stands for its sender
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
----Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only.
+---Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). isolate = true gives the threads of thread, threadpool and epoll with workers such copies in the script's own process. Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only: in a thread, the script.
 ---@param options? server_start_options
 ---@return Server?, Error?
 function server.start(options) end

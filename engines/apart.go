@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -19,6 +20,9 @@ type Recipe struct {
 	Heard func(kind byte, data []byte)
 	// Bare is "echo" or "discard" for an App so simple that a child of fork, which has no Go runtime, can do it.
 	Bare string
+	// Isolate makes the App anew in this process, of what Pack has copied: one flow of control uses it, until end. The
+	// context is the server's. Nil: all flows share the App.
+	Isolate func(ctx context.Context, packed []byte) (app App, end func(), err error)
 }
 
 // Packed is what Pack gives.

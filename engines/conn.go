@@ -32,6 +32,7 @@ type Conn struct {
 	Data any
 
 	mu    sync.Mutex
+	face  any
 	loop  Loop     // nil: a flow of its own, in the linear style
 	armed Interest // what the loop waits for
 	state turnState
@@ -52,6 +53,16 @@ type flow struct {
 // closedBit in Conn.refs says that the connection is closed: no new call may use the descriptor, and the last one
 // that still does closes it. So a descriptor is never used, or closed, after it has become another file's.
 const closedBit = 1 << 30
+
+// Face is how somebody beside the handler sees the connection, made when it is asked for the first time.
+func (c *Conn) Face(make func() any) any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.face == nil {
+		c.face = make()
+	}
+	return c.face
+}
 
 // join makes a connection one of its server's: from now on others may see it.
 func (c *Conn) join() *Conn {

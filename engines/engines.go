@@ -30,7 +30,7 @@ type App struct {
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
 	Close    func(c *Conn, err error) error                       // err is nil for an orderly end; the result is counted
 
-	Recipe *Recipe // how a process of its own makes the same App; nil where it cannot
+	Recipe *Recipe // how a process of its own, or a thread's isolate, makes the same App; nil where it cannot
 }
 
 // IsLinear says whether the App is one straight line per connection.
@@ -66,6 +66,7 @@ type Model struct {
 	Edge       bool // it can wait for edges: Options.Trigger
 	Datagrams  bool // it serves UDP, too: Config.Proto
 	Apart      bool // handlers run in processes of their own, made of the App's Recipe
+	Isolates   bool // it has threads that can run handlers in isolates, made of the App's Recipe
 
 	New   func(Options) (Engine, error)
 	Probe func() error // why this machine cannot run it; nil when it can
@@ -77,6 +78,7 @@ type Options struct {
 	Workers   int    // 0 is the model's own number
 	Trigger   string // "level" or "edge"; "" is "level"
 	SendLimit int    // bytes that may wait in a connection's output queue
+	Isolate   bool   // threads run handlers in isolates, made of the App's Recipe
 
 	// Two famous mistakes, for lessons; only a model that is Apart has them.
 	KeepParentCopy bool // the parent does not close its copy of a connection that a child serves

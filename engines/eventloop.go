@@ -128,11 +128,17 @@ func ServeLoops(ctx context.Context, ln *Listener, app App, loops ...*EventLoop)
 		}
 	})
 	defer stop()
+	own, err := app.Copy()
+	if err != nil {
+		return err
+	}
 	failed := make([]error, len(loops))
 	var running sync.WaitGroup
 	for i, l := range loops {
 		running.Add(1)
-		Go("an event loop", func() error { return RunLoop(ctx, app, l) }, func(err error) { failed[i] = err; running.Done() })
+		Go("an event loop", func() error {
+			return own.Run(ctx, func(app *App) error { return RunLoop(ctx, *app, l) })
+		}, func(err error) { failed[i] = err; running.Done() })
 	}
 	running.Wait()
 	return errors.Join(failed...)

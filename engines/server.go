@@ -37,6 +37,9 @@ func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, erro
 	if err := suits(model, app, &cfg); err != nil {
 		return nil, err
 	}
+	if err := suitsIsolates(model, app, &cfg); err != nil {
+		return nil, err
+	}
 	if err := suitsApart(model, app); err != nil {
 		return nil, err
 	}

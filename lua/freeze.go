@@ -55,7 +55,7 @@ type Root struct {
 type Uncopied struct{ Way, What string }
 
 func (e *Uncopied) Error() string {
-	return fmt.Sprintf("%s is %s, and cannot be copied into another process", e.Way, e.What)
+	return fmt.Sprintf("%s is %s, and cannot be copied into another Lua world", e.Way, e.What)
 }
 
 // Freeze copies functions and everything they reach. It takes the baton.
@@ -223,14 +223,14 @@ func what(v glua.LValue) string {
 	}
 	name := typeName(v)
 	if name == "userdata" {
-		return "an object of this process"
+		return "an object of nsh's own"
 	}
 	article := "a "
 	switch name[0] {
 	case 'A', 'E', 'I', 'O', 'U':
 		article = "an "
 	}
-	return article + name + ", which belongs to this process"
+	return article + name
 }
 
 // typeOfMeta is the declared type whose records have this metatable, or nil.

@@ -46,6 +46,9 @@ func (w *World) exit(e *ExitError) {
 	}
 	w.mu.Unlock()
 	w.finish(e)
+	if w.above != nil {
+		w.above.exit(e)
+	}
 }
 
 // leave ends the calling run after exit: no further instruction of it may run, so it waits for the cancellation to

@@ -44,22 +44,13 @@ func (t *thawer) text() string {
 
 // known is a chunk, compiled once however many snapshots it is in.
 func (w *World) known(name, source string) (*Chunk, error) {
-	key := [2]string{name, source}
-	if c := w.chunks[key]; c != nil {
-		return c, nil
+	c, err := w.library.chunk(name, source)
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("its source does not compile: %w", syntax)
 	}
-	c, err := Compile(name, source)
-	if err != nil {
-		var syntax *SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("its source does not compile: %w", syntax)
-		}
-		return nil, err
+	if err == nil {
+		w.origins.remember(c)
 	}
-	if w.chunks == nil {
-		w.chunks = map[[2]string]*Chunk{}
-	}
-	w.chunks[key] = c
-	w.origins.remember(c)
-	return c, nil
+	return c, err
 }

@@ -50,9 +50,10 @@ type World struct {
 	input    *File // where io.read reads
 	output   *File // where io.write writes
 	stdFiles map[string]*File
-	chunks   map[[2]string]*Chunk // those of snapshots, by name and source
 
-	origins  *origins  // apart from the world, for clean-ups that must not keep it
+	above    *World    // of an isolate: the world that it was made by
+	library  *library  // isolates share it
+	origins  *origins  // apart from the world, for clean-ups that must not keep it; isolates share it
 	pristine *pristine // set once, by New
 
 	mu         sync.Mutex // guards the rest
@@ -73,7 +74,7 @@ var started = time.Now()
 // New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, origins: &origins{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
+		cfg: cfg, library: &library{}, origins: &origins{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
 		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}

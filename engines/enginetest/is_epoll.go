@@ -57,7 +57,7 @@ func IsWorkersEpoll(workers, listeners int) func(context.Context, Starter) error
 func isEpoll(ctx context.Context, start Starter, workers, listeners int, edge bool) error {
 	const n = 40
 	before := registered()
-	return with(ctx, start, eventKit().echo(nil), func(s Running, addr string) error {
+	return with(ctx, start, Promise{Apart: true}.kit(false).echo(nil), func(s Running, addr string) error {
 		return each(ctx, addr, n, func([]*net.TCPConn) error {
 			// Go's poller, which has the clients of this process, is an epoll descriptor, too, and was there before.
 			found := registered()

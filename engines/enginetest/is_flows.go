@@ -63,7 +63,7 @@ func IsIterative(ctx context.Context, start Starter) error {
 // IsThread: each open connection has a task in /proc/self/task, which ends with it.
 func IsThread(ctx context.Context, start Starter) error {
 	const n = 100
-	return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+	return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
 		before := threads()
 		err := each(ctx, addr, n, func([]*net.TCPConn) error {
 			if more := threads() - before; more < n-slackThreads {
@@ -90,7 +90,7 @@ func IsThreadPool(n int) func(context.Context, Starter) error {
 	return func(ctx context.Context, start Starter) error {
 		const waiting = 5
 		before := threads()
-		return with(ctx, start, linearKit().echo(nil), func(s Running, addr string) error {
+		return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
 			var late []net.Conn
 			err := each(ctx, addr, n, func([]*net.TCPConn) error {
 				for i := range waiting {

@@ -6,7 +6,8 @@
 // already. The listener is level-triggered in either case.
 //
 // With several workers each has its own epoll descriptor. They share the listener, and the kernel wakes one of them for
-// a new connection (EPOLLEXCLUSIVE); or each has a listener of its own (SO_REUSEPORT).
+// a new connection (EPOLLEXCLUSIVE); or each has a listener of its own (SO_REUSEPORT). Their
+// handlers may run in isolates, a copy for each worker.
 package epoll
 
 import (
@@ -21,7 +22,7 @@ func Model() engines.Model {
 		Name:    "epoll",
 		Style:   "event",
 		About:   "epoll(7): the kernel keeps the list and answers with those that are ready; one flow for all",
-		Workers: 1, MaxWorkers: 256, Edge: true, Datagrams: true,
+		Workers: 1, MaxWorkers: 256, Edge: true, Datagrams: true, Isolates: true,
 		New: func(o engines.Options) (engines.Engine, error) { return &engine{opts: o}, nil },
 	}
 }

@@ -1,5 +1,6 @@
 // Package thread is the model of a thread for each connection: a real one, which the kernel schedules and lists in
 // /proc/PID/task, and which blocks in the kernel while its connection has nothing to say. It ends with the connection.
+// Handlers may run in isolates: copies for each connection, made when it is accepted.
 package thread
 
 import (
@@ -14,11 +15,12 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:   "thread",
-		Style:  "linear",
-		Linear: true,
-		About:  "a thread of the operating system for each connection, which blocks in the kernel",
-		New:    func(engines.Options) (engines.Engine, error) { return engine{}, nil },
+		Name:     "thread",
+		Style:    "linear",
+		Linear:   true,
+		Isolates: true,
+		About:    "a thread of the operating system for each connection, which blocks in the kernel",
+		New:      func(engines.Options) (engines.Engine, error) { return engine{}, nil },
 	}
 }
 
@@ -44,14 +46,21 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 			ln.Refuse(c, full)
 			continue
 		}
+		own, err := app.Copy() // at the accept, as fork would copy it
+		if err != nil {
+			ln.Refuse(c, "no isolate for the connection: "+err.Error())
+			continue
+		}
 		threads.Add(1)
 		flows.Add(1)
 		engines.Go("a connection's thread", func() error {
 			// Never unlocked: the thread ends with the goroutine, as a thread of a C server would.
 			runtime.LockOSThread()
-			engines.Flow(ctx, c, &app)
-			return nil
-		}, func(error) {
+			return own.Run(ctx, func(app *engines.App) error { engines.Flow(ctx, c, app); return nil })
+		}, func(err error) {
+			if err != nil {
+				ln.Refuse(c, err.Error()) // or Flow has closed it
+			}
 			threads.Add(-1)
 			flows.Done()
 		})

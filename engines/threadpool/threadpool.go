@@ -1,6 +1,7 @@
 // Package threadpool is the model of a fixed number of threads, which take accepted connections from a queue: so the
 // number of threads is bounded, whatever comes, and none has to be started for a connection. A thread stays with its
-// connection to the end; whoever comes when all are busy waits in the queue, accepted and unserved.
+// connection to the end; whoever comes when all are busy waits in the queue, accepted and unserved. Handlers may run in
+// isolates: copies for each thread, made when the server starts, which it keeps from one connection to the next.
 package threadpool
 
 import (
@@ -15,11 +16,12 @@ import (
 // Model is the declaration.
 func Model() engines.Model {
 	return engines.Model{
-		Name:    "threadpool",
-		Style:   "linear",
-		Linear:  true,
-		About:   "a fixed number of threads, which take accepted connections from a queue and stay with each to its end",
-		Workers: 8, MaxWorkers: 1024,
+		Name:     "threadpool",
+		Style:    "linear",
+		Linear:   true,
+		Isolates: true,
+		About:    "a fixed number of threads, which take accepted connections from a queue and stay with each to its end",
+		Workers:  8, MaxWorkers: 1024,
 		New: func(o engines.Options) (engines.Engine, error) { return engine{o.Workers}, nil },
 	}
 }
@@ -43,7 +45,12 @@ func (e engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App
 	if !app.IsLinear() {
 		ln.WakeUps()
 	}
-	queue := make(chan *engines.Conn, queueLimit)
+	own, err := app.Copy() // one moment for all: the threads start together
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	queue, ready := make(chan *engines.Conn, queueLimit), make(chan error, 2*e.threads)
 	count := ln.Counters()
 	var threads sync.WaitGroup
 	defer threads.Wait()
@@ -55,15 +62,24 @@ func (e engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App
 		engines.Go("a thread of the pool", func() error {
 			// Never unlocked: the thread ends with the goroutine.
 			runtime.LockOSThread()
-			for c := range queue {
-				count.Queued.Add(-1)
-				serve(ctx, c, &app)
-			}
-			return nil
-		}, func(error) {
+			return own.Run(ctx, func(app *engines.App) error {
+				ready <- nil
+				for c := range queue {
+					count.Queued.Add(-1)
+					serve(ctx, c, app)
+				}
+				return nil
+			})
+		}, func(err error) {
+			ready <- err // as an isolate that could not be made; after that nobody listens
 			count.Threads.Add(-1)
 			threads.Done()
 		})
+	}
+	for range e.threads {
+		if err := <-ready; err != nil {
+			return err
+		}
 	}
 	for {
 		c, err := ln.WaitAccept(ctx)

@@ -80,14 +80,9 @@ func handlerNames(*lua.World) (names []string) {
 	return names
 }
 
-// connOf is the script's side of a connection, made at its first event.
+// connOf is the script's side of a connection, the same for its handlers and for who lists the connections meanwhile.
 func connOf(c *engines.Conn, event bool) *plugins.Conn {
-	if pc, ok := c.Data.(*plugins.Conn); ok {
-		return pc
-	}
-	pc := plugins.NewConn(c, event)
-	c.Data = pc
-	return pc
+	return c.Face(func() any { return plugins.NewConn(c, event) }).(*plugins.Conn)
 }
 
 // linear runs function(conn) once per connection, in a scope that ends with it.

@@ -70,29 +70,11 @@ func (m *maker) Make(_ context.Context, data []byte) (engines.App, error) {
 	if err != nil {
 		return engines.App{}, err
 	}
-	if len(fns) != len(p.Roots) {
-		return engines.App{}, fmt.Errorf("%d functions came for %d handlers", len(fns), len(p.Roots))
+	app, err := p.app(fns, m.world.Root(), newReporter(func(text string) { m.tell(toldHandler, []byte(text)) }))
+	if err == nil {
+		lua.Go("os.exit", nil, m.watch)
 	}
-	lua.Go("os.exit", nil, m.watch)
-	warn := newReporter(func(text string) { m.tell(toldHandler, []byte(text)) })
-	var o options
-	for i, name := range p.Roots {
-		switch name {
-		case "handler":
-			return m.quiet(linearApp(fns[i], m.world.Root(), warn)), nil
-		case "on_open":
-			o.OnOpen = fns[i]
-		case "on_data":
-			o.OnData = fns[i]
-		case "on_readable":
-			o.OnReadable = fns[i]
-		case "on_writable":
-			o.OnWritable = fns[i]
-		case "on_close":
-			o.OnClose = fns[i]
-		}
-	}
-	return m.quiet(o.events(m.world.Root(), warn)), nil
+	return m.quiet(app), err
 }
 
 // watch ends the process of a script that has said os.exit, whatever its handlers wait for.

@@ -26,7 +26,7 @@ type options struct {
 	ReusePort      bool         `lua:"reuse_port" default:"false" help:"SO_REUSEPORT: several listeners share the port"`
 	Workers        int          `lua:"workers" min:"1" max:"1024" help:"threads or loops that share the connections, where the model has them; the model's own number when absent"`
 	Trigger        string       `lua:"trigger" default:"level" enum:"level,edge" help:"epoll tells as long as there is something to read (level), or once when something has come (edge)"`
-	Isolate        bool         `lua:"isolate" default:"false" help:"give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet"`
+	Isolate        *bool        `lua:"isolate" help:"give each thread a Lua world of its own, with copies of what handlers reach, so that they compute at the same time: thread (a copy at each accept), threadpool and epoll with workers (at the start); process and prefork do so in any case"`
 	KeepParentCopy bool         `lua:"keep_parent_copy" default:"false" help:"of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end"`
 	Reap           bool         `lua:"reap" default:"true" help:"of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops"`
 	SendLimit      int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
@@ -38,6 +38,7 @@ type options struct {
 type Server struct {
 	*engines.Server
 	scope *lua.Scope
+	event bool // its connections belong to event handlers
 }
 
 func (s *Server) String() string {
@@ -55,9 +56,6 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	if _, err := engines.ParseAddr(addr); err != nil {
 		return nil, lua.Misusef("addr", "%s", err)
 	}
-	if o.Isolate && !model.Apart {
-		return nil, lua.Misusef("isolate", "the model '%s' has no workers that could have a Lua world of their own", model.Name)
-	}
 	if err := o.suits(model); err != nil {
 		return nil, err
 	}
@@ -67,11 +65,9 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		scope.Close()
 		return nil, err
 	}
-	if model.Apart {
-		if app.Recipe, err = o.recipe(env, model); err != nil {
-			scope.Close()
-			return nil, err
-		}
+	if app.Recipe, err = o.recipeFor(env, model); err != nil {
+		scope.Close()
+		return nil, err
 	}
 	if err := allowed(scope.Context(), place, addr); err != nil {
 		scope.Close()
@@ -79,7 +75,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
 		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
-		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit,
+		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit, Isolate: o.isolated(model),
 			KeepParentCopy: o.KeepParentCopy, LeaveZombies: !o.Reap},
 		Known: plugins.SetOf(env.World()).Models(),
 		Log:   func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
@@ -92,7 +88,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		}
 		return nil, plugins.Fault("listen", addr, err)
 	}
-	s := &Server{Server: srv, scope: scope}
+	s := &Server{srv, scope, !app.IsLinear()}
 	plugins.Keep(place, scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() }))
 	return s, nil
 }
@@ -100,12 +96,30 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 // suits refuses options that a model does not have.
 func (o *options) suits(model engines.Model) error {
 	switch {
+	case model.Apart && o.Isolate != nil && !*o.Isolate:
+		return lua.Misusef("isolate", "the model '%s' runs handlers in processes of their own, which share no memory; thread is one whose handlers share the script's", model.Name)
 	case o.KeepParentCopy && (!model.Apart || model.Workers > 0):
 		return lua.Misusef("keep_parent_copy", "the model '%s' has no children that connections are passed to", model.Name)
 	case !o.Reap && (!model.Apart || model.Workers > 0):
 		return lua.Misusef("reap", "the model '%s' has no children that come and go with connections", model.Name)
 	}
 	return nil
+}
+
+// isolated says whether threads are to have worlds of their own. Processes have them in any case.
+func (o *options) isolated(model engines.Model) bool {
+	return o.Isolate != nil && *o.Isolate && !model.Apart
+}
+
+// recipeFor is how other worlds make the handlers anew, for a model and options that want that.
+func (o *options) recipeFor(env *lua.Env, model engines.Model) (*engines.Recipe, error) {
+	switch {
+	case model.Apart:
+		return o.recipe(env, model)
+	case o.isolated(model) && model.Isolates:
+		return o.isolates(env, model)
+	}
+	return nil, nil
 }
 
 // allowed asks the place whether a script may listen there.
@@ -161,7 +175,7 @@ type serverStats struct {
 func (s *Server) conns() []*plugins.Conn {
 	var out []*plugins.Conn
 	for _, c := range s.Server.Conns() {
-		out = append(out, connOf(c, false))
+		out = append(out, connOf(c, s.event))
 	}
 	return out
 }

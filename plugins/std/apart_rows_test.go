@@ -66,19 +66,21 @@ local function more(conn)
 end
 `
 
-// TestConformanceOfIsolates runs the suite that the engines pass with handlers in Lua, each in a process of its own.
+// TestConformanceOfIsolates runs the suite that the engines pass with handlers in Lua, each in a world of its own: of
+// another process, or of a thread.
 func TestConformanceOfIsolates(t *testing.T) {
-	for model, p := range map[string]enginetest.Promise{
-		"process": {Linear: true, Events: true, Apart: true, Crowd: 20, Is: enginetest.IsProcess},
-		"prefork": {Linear: true, Events: true, Apart: true, Crowd: 3, Is: enginetest.IsPrefork(3)},
+	for options, p := range map[string]enginetest.Promise{
+		`model = "process"`:                                               {Linear: true, Events: true, Crowd: 20, Is: enginetest.IsProcess},
+		`model = "prefork", workers = 3`:                                  {Linear: true, Events: true, Crowd: 3, Is: enginetest.IsPrefork(3)},
+		`model = "thread", isolate = true`:                                {Linear: true, Events: true, Crowd: 100, Is: enginetest.IsThread},
+		`model = "threadpool", isolate = true, workers = 50`:              {Linear: true, Events: true, Crowd: 50, Is: enginetest.IsThreadPool(50)},
+		`model = "epoll", isolate = true, workers = 3`:                    {Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 1)},
+		`model = "epoll", isolate = true, workers = 3, reuse_port = true`: {Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 3)},
 	} {
-		t.Run(model, func(t *testing.T) {
+		p.Apart = true
+		t.Run(options, func(t *testing.T) {
 			enginetest.Run(t, p, func(ctx context.Context, app engines.App) (enginetest.Running, error) {
-				options := fmt.Sprintf("model = %q, ", model)
-				if model == "prefork" {
-					options += "workers = 3, "
-				}
-				return startIsolated(ctx, options, app)
+				return startIsolated(ctx, options+", ", app)
 			})
 		})
 	}

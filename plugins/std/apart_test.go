@@ -113,7 +113,7 @@ func TestUncopied(t *testing.T) {
 	w := plugintest.New(t, All()...)
 	for _, m := range apartModels {
 		for source, want := range map[string]string{
-			`local conn = assert(client.dial(assert(server.start{handler = "echo"}).addr)) server.start{model = %q, handler = function() return conn end}`: "test.lua:1: server.start: option 'handler': the model '" + m + "' runs handlers in processes of their own, with copies of what they reach: upvalue 'conn' of handler is a Conn, which belongs to this process, and cannot be copied into another process",
+			`local conn = assert(client.dial(assert(server.start{handler = "echo"}).addr)) server.start{model = %q, handler = function() return conn end}`: "test.lua:1: server.start: option 'handler': the model '" + m + "' runs handlers in processes of their own, with copies of what they reach: upvalue 'conn' of handler is a Conn, and cannot be copied into another Lua world",
 			`me = fiber.current() server.start{model = %q, on_data = function() return me end}`:                                                            "option 'on_data': the model '" + m + "' runs handlers in processes of their own, with copies of what they reach: global 'me', named in on_data is a Fiber",
 		} {
 			w.Fails(fmt.Sprintf(source, m), want)
@@ -135,7 +135,7 @@ box.x = fiber.current()
 for i = 1, 2 do local c = assert(client.dial(s.addr)) c:recv({timeout = 5}) c:close() end
 box.x = 5
 local c = assert(client.dial(s.addr)) c:send("a") print(c:recv({timeout = 5}))
-print(s:stats().errors)`, "handler: box.x (upvalue 'box' of on_data) is a Fiber, which belongs to this process, and cannot be copied into another process\n5\n2")
+print(s:stats().errors)`, "handler: box.x (upvalue 'box' of on_data) is a Fiber, and cannot be copied into another Lua world\n5\n2")
 }
 
 // Who waits for whom: on the model process nobody, on prefork whoever comes when all workers are busy.

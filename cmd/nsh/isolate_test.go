@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestIsolateReach: a handler in a thread's isolate may do what the script may, and no more: it reads below the script's
+// folder and writes below that of --out, starts nothing, requires the script's modules, and is in its network.
+func TestIsolateReach(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"lab.lua": `
+local other = assert(server.start{model = "thread", handler = "daytime"})
+local addr = other.addr
+local s = assert(server.start{model = "thread", isolate = true, handler = function(conn)
+  print(require "greet", #assert(assert(client.dial(addr)):recv("line")) > 10, #sock.list{state = "LISTEN"})
+  print(io.open("greet.lua"):read("*l"))
+  print(io.open("/etc/passwd"))
+  print(pcall(os.execute, "true"))
+  print(pcall(os.getenv, "HOME"))
+  local f = assert(io.open("said.txt", "w")) f:write("written by an isolate\n") f:close()
+  print(io.open("../said.txt", "w"))
+  conn:send("done\n")
+end})
+local c = assert(client.dial(s.addr)) assert(c:recv("line", {timeout = 10}) == "done")`,
+		"greet.lua": `return "greetings"`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, code := nsh(t, dir, "", "--out", "out", "lab.lua")
+	lines := strings.Split(out, "\n")
+	if code != 0 || errs != "" || len(lines) != 7 {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	for i, want := range []string{"greetings\ttrue\t2", `return "greetings"`, "nil\t", "false\t", "false\t", "nil\t"} {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d is %q, wanted %q", i+1, lines[i], want)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "out", "said.txt"))
+	if err != nil || string(text) != "written by an isolate\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
