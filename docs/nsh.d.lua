@@ -119,7 +119,48 @@ function _Crowd:conn(i) end
 ---@return any
 function _Crowd:stats() end
 
----Opens connections: one, or a crowd of them.
+---What a load has measured. It prints as a summary; --json has the fields. Latencies are seconds, to three digits, and 0 where nothing was answered.
+---@class Load
+---@field requests number How many were answered.
+---@field failed number How many failed, connections that could not be made included.
+---@field errors ErrorCounts The same by code: {ECONNRESET = 3, EOF = 1}. EOF: the stream ended before the answer did. ETIMEDOUT: no answer in time. EPROTO: what came was no answer. HTTP_404: an answer with that status, which counts as a request, too. ERROR: a Lua function's error.
+---@field seconds number From the first request to the end.
+---@field rate number Answers a second.
+---@field p50 number The median latency: half of the answers took no longer.
+---@field p90 number The latency that 90 % of the answers did not exceed.
+---@field p99 number The latency that 99 % did not exceed.
+---@field p999 number 99.9 %.
+---@field p9999 number 99.99 %.
+---@field max number The longest latency.
+---@field mean number The arithmetic mean, which says little of how long anybody waits.
+---@field histogram table[] The latencies in bars of round bounds: list of {from, to, count}, seconds.
+---@field by_second number[] Answers in each second; the last one may be a part of one.
+---@field loop string "closed": the next request was sent when the answer was there, and latency counts from the send. "open": requests were due at a fixed rate, and latency counts from when each was due.
+---@field mode string "echo", "churn", "http" or "function"; "mixed" after a merge.
+---@field connections number How many it had, or tried to have, at a time.
+---@field answered number On how many of these there was an answer at all.
+---@field bytes_in number Bytes received.
+---@field bytes_out number Bytes sent.
+---@field unanswered number Requests in flight when the time was over; they are in no other number.
+---@field unsent number In an open loop: requests that were due and had not been sent when the time was over, because no connection was free.
+---@field stopped object Why it ended before it was over; nil when it did not.
+local _Load = {}
+
+---Both as one Load, as if they had run side by side: requests, errors and histograms are added, the longer time counts.
+---@param other Load
+---@return Load
+function _Load:merge(other) end
+
+---The latency that p percent of the answers did not exceed.
+---@param p number
+---@return number
+function _Load:percentile(p) end
+
+---How many errors there were, by code; a code that did not come is nil.
+---@class ErrorCounts
+local _ErrorCounts = {}
+
+---Opens connections: one, a crowd of them, or as many as it takes to measure how a server answers.
 ---@class clientlib
 client = {}
 
@@ -149,6 +190,26 @@ function client.dial(addr, options) end
 ---@param options? client_open_options
 ---@return Crowd
 function client.open(options) end
+
+---@class client_load_options
+---@field to string where to connect, "host:port"; the first address of a name
+---@field n? number how many connections
+---@field payload? any what each request sends: a string, or so many bytes (64 when absent), the last of which ends a line
+---@field depth? number how many requests are in flight on each connection
+---@field seconds? number how long; 2 when neither seconds nor requests are given
+---@field requests? number how many requests instead, answered or not
+---@field rate? number requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there
+---@field mode? any "echo" (as many bytes back as were sent), "churn" (the same, with a connection for each), "http" (GET on connections that stay open), or function(conn), called once for each connection
+---@field path? string what mode "http" asks for; "/" when absent
+---@field timeout? number seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT
+---@field threads? number how many threads drive the connections
+---@field from? string this end's address; the kernel's choice when absent
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Measures how a server answers: n connections, each with one request after the other, and what became of them.
+---@param options? client_load_options
+---@return Load?, Error?
+function client.load(options) end
 
 ---What a resolver said: a list of {name, type, ttl, data}, in the resolver's order, a chain of CNAMEs included. Data is as dig shows it.
 ---@class Answer

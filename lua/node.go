@@ -81,6 +81,9 @@ func (n *noder) table(tb *glua.LTable, depth int) show.Node {
 	}
 	n.fields(tb, size, depth, &out)
 	if info != nil {
+		if info.rt.Kind() == reflect.Map && len(out.Items) == 0 {
+			out.Kind = show.Record // though it be empty
+		}
 		out.Print = n.printed(info, tb, depth)
 	}
 	return out
@@ -131,6 +134,9 @@ func (n *noder) object(ud *glua.LUserData, depth int) show.Node {
 	}
 	out := show.Node{Kind: show.Object, Type: info.decl.Name}
 	switch x := ud.Value.(type) {
+	case interface{ Print() string }:
+		out.Print = &show.Node{Kind: show.Object, Type: info.decl.Name, Text: x.Print()}
+		n.objectFields(info, ud.Value, depth, &out)
 	case interface{ Show() any }:
 		inner := n.node(n.w.toLua(x.Show()), depth)
 		if inner.Type == "" {
@@ -146,15 +152,20 @@ func (n *noder) object(ud *glua.LUserData, depth int) show.Node {
 			out.Text = info.decl.Name
 			break
 		}
-		out.Kind = show.Record
-		for i := range info.decl.Fields {
-			f := &info.decl.Fields[i]
-			if v := n.field(info, f, ud.Value); v != glua.LNil {
-				out.Fields = append(out.Fields, show.Field{Name: f.Name, Value: n.node(v, depth+1)})
-			}
-		}
+		n.objectFields(info, ud.Value, depth, &out)
 	}
 	return out
+}
+
+// objectFields makes a record of an object's fields.
+func (n *noder) objectFields(info *typeInfo, x any, depth int, out *show.Node) {
+	out.Kind = show.Record
+	for i := range info.decl.Fields {
+		f := &info.decl.Fields[i]
+		if v := n.field(info, f, x); v != glua.LNil {
+			out.Fields = append(out.Fields, show.Field{Name: f.Name, Value: n.node(v, depth+1)})
+		}
+	}
 }
 
 func (n *noder) field(info *typeInfo, f *Field, x any) glua.LValue {

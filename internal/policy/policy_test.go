@@ -56,6 +56,7 @@ type room struct {
 
 var rooms = []room{
 	{"internal/lab", []string{"golang.org/x/sys", "github.com/vishvananda/netlink", "internal/"}, "links and routes by a library; every other room asks the laboratory's process"},
+	{"internal/load", []string{"golang.org/x/sys", "internal/", "github.com/HdrHistogram/hdrhistogram-go"}, "latencies in histograms by a library; who shows a load asks its Result"},
 	{"internal/", []string{"golang.org/x/sys", "internal/"}, "the ground floor stands on nothing of nsh"},
 	{"engines/enginetest", []string{"golang.org/x/sys", "internal/", "engines", "engines/child"}, "the suite drives every model through the contract alone"},
 	{"engines/child", []string{"golang.org/x/sys", "internal/", "engines"}, "child processes know connections, not models"},
@@ -69,7 +70,7 @@ var rooms = []room{
 	{"plugins/std", []string{"plugins", "engines"}, "the list of what ships sees all that ships"},
 	{"plugins/plugintest", []string{"plugins", "lua", "engines", "internal/"}, "the kit sees the contract"},
 	{"plugins/*", []string{"golang.org/x/sys", "github.com/miekg/dns", "plugins", "lua", "engines", "engines/handlers", "engines/child", "internal/"}, "a plugin never sees its siblings: what they share is in plugins"},
-	{"plugins", []string{"golang.org/x/sys", "lua", "engines"}, "the contract knows no plugin"},
+	{"plugins", []string{"golang.org/x/sys", "lua", "engines", "internal/load"}, "the contract knows no plugin; a Load is made by several"},
 	{"shell", []string{"golang.org/x/sys", "github.com/chzyer/readline", "plugins", "lua", "engines", "internal/fence"}, "the person's side sees declarations, never a concrete plugin"},
 	{"cmd/nsh", []string{"shell", "plugins/std"}, "the list of what ships, handed to shell.Main"},
 }

@@ -2,7 +2,10 @@ package raw
 
 import (
 	"syscall"
+	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // An EpollEvent is the kernel's struct epoll_event: what is ready, and the 64 bits given when it was registered.
@@ -39,5 +42,21 @@ func EpollWaitRaw(ep int, events []EpollEvent, milliseconds int) (int, syscall.E
 func EpollWait(ep int, events []EpollEvent, milliseconds int) (int, syscall.Errno) {
 	n, _, errno := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(milliseconds), 0, 0)
+	return count(n, errno), errno
+}
+
+// EpollWaitFor is EpollWait, or with brief set EpollWaitRaw, for a time that need not be whole milliseconds:
+// epoll_pwait2, of Linux 5.11. An older kernel says ENOSYS.
+func EpollWaitFor(ep int, events []EpollEvent, limit time.Duration, brief bool) (int, syscall.Errno) {
+	ts := syscall.NsecToTimespec(int64(limit))
+	var n uintptr
+	var errno syscall.Errno
+	if brief {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+			uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	} else {
+		n, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+			uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	}
 	return count(n, errno), errno
 }

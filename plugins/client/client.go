@@ -1,4 +1,5 @@
-// Package client opens connections: one with client.dial, a crowd of them with client.open.
+// Package client opens connections: one with client.dial, a crowd of them with client.open; and measures
+// servers with client.load.
 package client
 
 import (
@@ -15,10 +16,10 @@ import (
 func Plugin() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "client", Needs: []string{"server"}, // which declares Conn
-		Doc: "Clients: single connections and crowds.",
+		Doc: "Clients: single connections, crowds and loads.",
 		Modules: []lua.Module{{
 			Name: "client",
-			Doc:  "Opens connections: one, or a crowd of them.",
+			Doc:  "Opens connections: one, a crowd of them, or as many as it takes to measure how a server answers.",
 			Funcs: []lua.Func{
 				{Name: "dial", Params: "addr, options", Returns: "Conn | nil, err", Call: dial,
 					Doc: "Connects. Refused, unreachable and timed out are nil, err.",
@@ -35,8 +36,9 @@ local crowd = client.open{to = s.addr, n = 100}
 crowd:send("x")
 crowd:recv(1)
 print(crowd.n, crowd:stats().opened, s:stats().accepted)  --> 100	100	100`},
+				loadFunc(),
 			},
-			Types: []lua.Type{crowdType()},
+			Types: append([]lua.Type{crowdType()}, plugins.LoadTypes()...),
 		}},
 	}
 }

@@ -16,6 +16,7 @@ var samples = map[string]string{
 	"Server":    `assert(server.start{model = "epoll", handler = "echo"})`,
 	"Conn":      `assert(client.dial(assert(server.start{model = "epoll", handler = "echo"}).addr))`,
 	"Crowd":     `client.open{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 2}`,
+	"Load":      `assert(client.load{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 1, requests = 10})`,
 	"Fiber":     `fiber.spawn(function() fiber.sleep(60) end)`,
 	"Channel":   `fiber.channel(2)`,
 	"Lab":       `(function() local l = assert(lab.new()) HOST = l:host("h") return l end)()`,
