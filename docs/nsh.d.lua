@@ -237,6 +237,48 @@ function _DnsServer:stop() end
 ---@return boolean?, Error?
 function _DnsServer:close() end
 
+---Answers that are remembered for as long as their TTL says, from dns.cache.
+---@class Cache
+---@field hits number how many queries it answered
+---@field misses number how many it could not
+---@field size number how many answers it remembers
+local _Cache = {}
+
+---The records that it remembers, with what is left of their TTL. A name or type that is known not to exist has no data.
+---@return any[]
+function _Cache:entries() end
+
+---Forgets everything, or what is known of one name.
+---@param name? string
+---@return boolean?, Error?
+function _Cache:flush(name) end
+
+---The way from the root to an answer, from dns.trace: a list of the servers that were asked.
+---@class Trace
+---@field answer Answer what the last of them said
+local _Trace = {}
+
+---What several servers say of one name, from dns.compare.
+---@class Comparison
+---@field same boolean whether all say the same; TTLs and the order of records do not count
+---@field answers table by server; without those that gave an error
+---@field errors table the codes of the errors, by server: {["192.0.2.1"] = "ETIMEDOUT"}
+local _Comparison = {}
+
+---What a rewrite function is told of a query.
+---@class DnsQuery
+---@field name string the name that is asked for, with a dot at the end, in the letters of the query
+---@field type string A, TXT, …
+---@field from string who asks, ip:port
+---@field proto string "udp" or "tcp"
+---@field id number the query's ID
+local _DnsQuery = {}
+
+---The answer that a rewrite function may change: a list of {name, type, ttl, data}.
+---@class DnsDraft
+---@field rcode string NOERROR, NXDOMAIN, …
+local _DnsDraft = {}
+
 ---Asks resolvers for the records of names, and serves small zones.
 ---@class dnslib
 dns = {}
@@ -261,17 +303,98 @@ dns = {}
 ---@return Answer?, Error?
 function dns.resolve(name, options) end
 
+---@class dns_reverse_options
+---@field type? string record type: A, AAAA, CNAME, TXT, MX, …, in any case
+---@field server? string whom to ask, "ip" or "ip:port"; the system's first resolver when absent
+---@field timeout? number seconds for the whole exchange
+---@field tries? number how often to send the query over UDP, spread over the timeout
+---@field proto? string how to ask; a truncated answer over UDP is asked for again over TCP
+---@field id? number the query's ID; unpredictable when absent
+---@field mix_case? boolean mix the case of the name's letters, so that a forger has to guess it (0x20)
+---@field recurse? boolean ask the server to find the answer elsewhere (RD)
+---@field class? string IN, CH, HS or ANY
+---@field edns? number bytes that an answer over UDP may have; 0 leaves EDNS out, and the limit is 512
+---@field from? string address to ask from, "ip" or "ip:port"
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Asks a resolver for the names of an address: PTR records below in-addr.arpa or ip6.arpa. The options are resolve's.
+---@param ip string
+---@param options? dns_reverse_options
+---@return Answer?, Error?
+function dns.reverse(ip, options) end
+
+---@class dns_lookup_options
+---@field family? number 4 or 6: only addresses of that family; 0 is both
+---@field timeout? number seconds for all of it
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds the addresses of a name as programs do: by /etc/hosts and the system's resolver (getaddrinfo(3)).
+---@param name string
+---@param options? dns_lookup_options
+---@return addresses[]?, Error?
+function dns.lookup(name, options) end
+
+---@class dns_compare_options
+---@field servers? string[] whom to ask, each "ip" or "ip:port"
+---@field type? string record type: A, AAAA, TXT, …, in any case
+---@field timeout? number seconds for each exchange
+---@field proto? string how to ask
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Asks several servers for the same records, all at once, and says whether they agree.
+---@param name string
+---@param options? dns_compare_options
+---@return any?, Error?
+function dns.compare(name, options) end
+
+---@class dns_trace_options
+---@field type? string record type: A, AAAA, TXT, …, in any case
+---@field start? string the server to begin with, "ip" or "ip:port"; the root's servers when absent
+---@field timeout? number seconds for each server
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds a name's records as a resolver does that begins with nothing: from the root, from one zone's servers to the next.
+---@param name string
+---@param options? dns_trace_options
+---@return Trace?, Error?
+function dns.trace(name, options) end
+
 ---@class dns_serve_options
 ---@field zone string records, one a line, as in a zone file: "a.test. A 192.0.2.1"
 ---@field addr? string address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
 ---@field delay? number seconds to wait before each answer
 ---@field drop? number share of the queries that get no answer, evenly: 0.5 drops the first of every two
+---@field rewrite? function function(query, answer): returns the answer to send, nil to send none
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
 ---Serves a small zone over UDP and TCP.
 ---@param options? dns_serve_options
 ---@return DnsServer?, Error?
 function dns.serve(options) end
+
+---@class dns_forward_options
+---@field to string whom to ask, "ip" or "ip:port"
+---@field addr? string address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
+---@field rewrite? function function(query, answer): returns the answer to send, nil to send none
+---@field cache? any true, or one of dns.cache{}: remember answers for as long as their TTL says
+---@field timeout? number seconds to wait for the other server; then the answer is SERVFAIL
+---@field from? string address to ask from; a fixed port, "ip:port", is what a forger hopes for
+---@field id? number the ID of every query; unpredictable when absent
+---@field mix_case? boolean mix the case of the name's letters, so that a forger has to guess it (0x20)
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Serves what another server says: a resolver as it stands in a home's router, and what a hijacked one is.
+---@param options? dns_forward_options
+---@return DnsServer?, Error?
+function dns.forward(options) end
+
+---@class dns_cache_options
+---@field max? number answers to remember; past them those that end soonest are forgotten
+
+---Makes a cache for dns.forward.
+---@param options? dns_cache_options
+---@return Cache
+function dns.cache(options) end
 
 ---A flow of the script's own, made by fiber.spawn.
 ---@class Fiber

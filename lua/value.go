@@ -185,3 +185,20 @@ func (v Value) Callback(env *Env) (Callback, error) {
 	}
 	return cb, nil
 }
+
+// Read reads a Value into what a pointer points to, by the rules of an option of that type.
+func (v Value) Read(env *Env, into any) error {
+	to := reflect.ValueOf(into).Elem()
+	conv, err := converterOf(to.Type())
+	if err != nil {
+		return err
+	}
+	lv := v.v
+	if lv == nil {
+		lv = glua.LNil
+	}
+	if err := conv.read(env, lv, to); err != nil {
+		return Misusef("", "%s", err)
+	}
+	return nil
+}

@@ -1,10 +1,12 @@
 package dns
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -50,18 +52,18 @@ func (s *Server) Stats() Stats {
 }
 
 // answer makes the reply to a packet, nil for none.
-func (s *Server) answer(packet []byte, tcp bool) (wire []byte) {
+func (s *Server) answer(packet []byte, from netip.AddrPort, tcp bool) (wire []byte) {
 	defer func() {
 		if recover() != nil { // a packet must not end the server
 			s.count(func(c *Stats) { c.Errors++ })
 			wire = nil
 		}
 	}()
-	msg, wire := s.zone.reply(packet, tcp)
+	msg, wire := respond(s.ctx, packet, from, tcp, s.respond)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &s.stats
-	if wire == nil {
+	if msg == nil {
 		c.Malformed++
 		return nil
 	}
@@ -71,7 +73,7 @@ func (s *Server) answer(packet []byte, tcp bool) (wire []byte) {
 	} else {
 		c.UDP++
 	}
-	if float64(c.Dropped) < s.share*float64(c.Queries) {
+	if wire == nil || float64(c.Dropped) < s.share*float64(c.Queries) {
 		c.Dropped++
 		return nil
 	}
@@ -106,7 +108,7 @@ func (s *Server) pause() bool {
 
 func (s *Server) serveUDP() {
 	buf, oob := make([]byte, 64<<10), make([]byte, 256)
-	delayed := make(chan struct{}, maxDelayed)
+	working := make(chan struct{}, maxDelayed)
 	for s.ctx.Err() == nil {
 		n, nOOB, _, from, err := s.udp.ReadMsgUDPAddrPort(buf, oob)
 		if errors.Is(err, net.ErrClosed) {
@@ -115,33 +117,33 @@ func (s *Server) serveUDP() {
 		if err != nil {
 			continue // an ICMP error to an earlier answer
 		}
-		wire := s.answer(buf[:n], false)
-		if wire == nil {
-			continue
-		}
-		// What the kernel said about where the packet arrived says where the answer leaves from.
-		info := append([]byte(nil), oob[:nOOB]...)
-		send := func() {
-			if _, _, err := s.udp.WriteMsgUDPAddrPort(wire, info, from); err != nil && s.ctx.Err() == nil {
-				s.count(func(c *Stats) { c.Errors++ })
-			}
-		}
-		if s.delay <= 0 {
-			send()
+		if s.delay <= 0 && !s.slow {
+			s.answerUDP(buf[:n], oob[:nOOB], from)
 			continue
 		}
 		select {
-		case delayed <- struct{}{}:
+		case working <- struct{}{}:
 		default:
 			s.count(func(c *Stats) { c.Errors++ })
 			continue
 		}
-		s.start("dns server, a delayed answer", func() {
-			defer func() { <-delayed }()
-			if s.pause() {
-				send()
-			}
+		packet, info := bytes.Clone(buf[:n]), bytes.Clone(oob[:nOOB])
+		s.start("dns server, an answer", func() {
+			defer func() { <-working }()
+			s.answerUDP(packet, info, from)
 		})
+	}
+}
+
+// answerUDP answers one datagram. What the kernel said about where it arrived, the info, says where the answer leaves
+// from.
+func (s *Server) answerUDP(packet, info []byte, from netip.AddrPort) {
+	wire := s.answer(packet, from, false)
+	if wire == nil || !s.pause() {
+		return
+	}
+	if _, _, err := s.udp.WriteMsgUDPAddrPort(wire, info, from); err != nil && s.ctx.Err() == nil {
+		s.count(func(c *Stats) { c.Errors++ })
 	}
 }
 
@@ -197,6 +199,7 @@ func (s *Server) leave(c net.Conn) {
 // serveConn answers one query after the other, in their order.
 func (s *Server) serveConn(c net.Conn) {
 	buf := make([]byte, 64<<10)
+	from, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	for {
 		c.SetDeadline(time.Now().Add(tcpIdle + s.delay))
 		if _, err := io.ReadFull(c, buf[:2]); err != nil {
@@ -206,7 +209,7 @@ func (s *Server) serveConn(c net.Conn) {
 		if _, err := io.ReadFull(c, buf[:n]); err != nil {
 			return
 		}
-		wire := s.answer(buf[:n], true)
+		wire := s.answer(buf[:n], from, true)
 		if wire == nil {
 			continue
 		}

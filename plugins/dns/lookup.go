@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -9,6 +10,12 @@ import (
 
 // maxChain bounds how many CNAMEs a server follows for one question.
 const maxChain = 16
+
+// respond answers from the zone.
+func (z *zone) respond(_ context.Context, r *request) bool {
+	z.lookup(r.reply)
+	return true
+}
 
 // lookup fills a reply for its question, by the algorithm of RFC 1034, section 4.3.2, with RFC 2308's negative answers.
 func (z *zone) lookup(reply *mdns.Msg) {

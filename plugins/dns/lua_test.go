@@ -1,16 +1,18 @@
-package dns
+package dns_test
 
 import (
 	"strings"
 	"testing"
 
+	"github.com/nsh-lab/nsh/plugins/dns"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
+	"github.com/nsh-lab/nsh/plugins/std"
 )
 
-func TestExamples(t *testing.T) { plugintest.Examples(t, Plugin()) }
+func TestMain(m *testing.M) { plugintest.Main(m, std.All()...) }
 
 func TestFromLua(t *testing.T) {
-	plugintest.New(t, Plugin()).Expect(`
+	plugintest.New(t, dns.Plugin()).Expect(`
 		local z = assert(dns.serve{zone = [[
 			a.test.  A     192.0.2.1
 			a.test.  A     192.0.2.2
@@ -37,7 +39,7 @@ func TestFromLua(t *testing.T) {
 
 // What the scope's end closes is closed before the next test counts descriptors; a server that nobody stops is one.
 func TestTheScopeClosesIt(t *testing.T) {
-	out, err := plugintest.New(t, Plugin()).Run(`for i = 1, 10 do assert(dns.serve{zone = "a.test. A 192.0.2.1"}) end print("up")`)
+	out, err := plugintest.New(t, dns.Plugin()).Run(`for i = 1, 10 do assert(dns.serve{zone = "a.test. A 192.0.2.1"}) end print("up")`)
 	if err != nil || strings.TrimSpace(out) != "up" {
 		t.Fatal(out, err)
 	}
@@ -45,7 +47,7 @@ func TestTheScopeClosesIt(t *testing.T) {
 
 // While a fiber waits for an answer, others run; cancelling it ends the wait.
 func TestOthersRunMeanwhile(t *testing.T) {
-	plugintest.New(t, Plugin()).Expect(`
+	plugintest.New(t, dns.Plugin()).Expect(`
 		local z = assert(dns.serve{zone = "a.test. A 192.0.2.1", delay = 0.05})
 		local quiet = assert(dns.serve{zone = "a.test. A 192.0.2.1", drop = 1})
 		local start, all = fiber.now(), {}

@@ -1,7 +1,9 @@
 package dns
 
 import (
+	"context"
 	"encoding/binary"
+	"net/netip"
 
 	mdns "github.com/miekg/dns"
 )
@@ -12,9 +14,21 @@ const (
 	tcpSize  = 1 << 16 // less one; the length before a message has two bytes
 )
 
-// reply answers one packet. It is nil when there is nothing to say: to what is too short for a header, and to answers,
-// since two servers that answer answers never stop.
-func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
+// A request is one query that came, and the reply that is made for it.
+type request struct {
+	query *mdns.Msg
+	reply *mdns.Msg
+	from  netip.AddrPort
+	proto string // "udp" or "tcp"
+}
+
+// A responder fills in the reply of a request, whose question is one of class IN. It may take its time, and says whether
+// there is to be an answer at all.
+type responder func(ctx context.Context, r *request) bool
+
+// respond answers one packet. The message is nil when there is nothing to say: to what is too short for a header, and to
+// answers, since two servers that answer answers never stop. It is there without bytes when the responder wants it so.
+func respond(ctx context.Context, packet []byte, from netip.AddrPort, tcp bool, fill responder) (*mdns.Msg, []byte) {
 	if len(packet) < headerSize || binary.BigEndian.Uint16(packet[2:])&flagQR != 0 {
 		return nil, nil
 	}
@@ -31,8 +45,9 @@ func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
 			r.Rcode = mdns.RcodeBadVers
 		}
 	}
+	proto := "udp"
 	if tcp {
-		size = tcpSize - 1
+		size, proto = tcpSize-1, "tcp"
 	}
 	switch {
 	case r.Rcode != mdns.RcodeSuccess:
@@ -44,8 +59,8 @@ func (z *zone) reply(packet []byte, tcp bool) (*mdns.Msg, []byte) {
 		r.Rcode = mdns.RcodeRefused
 	case query.Question[0].Qtype == mdns.TypeAXFR || query.Question[0].Qtype == mdns.TypeIXFR:
 		r.Rcode = mdns.RcodeRefused
-	default:
-		z.lookup(r)
+	case !fill(ctx, &request{query, r, from, proto}):
+		return r, nil
 	}
 	return packed(r, size)
 }

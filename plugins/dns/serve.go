@@ -17,10 +17,11 @@ import (
 )
 
 type serveOptions struct {
-	Zone  string        `lua:"zone,required" help:"records, one a line, as in a zone file: \"a.test. A 192.0.2.1\""`
-	Addr  *string       `lua:"addr" help:"address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
-	Delay time.Duration `lua:"delay" default:"0s" min:"0" max:"3600" help:"seconds to wait before each answer"`
-	Drop  float64       `lua:"drop" default:"0" min:"0" max:"1" help:"share of the queries that get no answer, evenly: 0.5 drops the first of every two"`
+	Zone    string        `lua:"zone,required" help:"records, one a line, as in a zone file: \"a.test. A 192.0.2.1\""`
+	Addr    *string       `lua:"addr" help:"address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
+	Delay   time.Duration `lua:"delay" default:"0s" min:"0" max:"3600" help:"seconds to wait before each answer"`
+	Drop    float64       `lua:"drop" default:"0" min:"0" max:"1" help:"share of the queries that get no answer, evenly: 0.5 drops the first of every two"`
+	Rewrite lua.Callback  `lua:"rewrite" help:"function(query, answer): returns the answer to send, nil to send none"`
 	plugins.Where
 }
 
@@ -28,11 +29,12 @@ type serveOptions struct {
 type Server struct {
 	Addr string
 
-	zone  *zone
-	delay time.Duration
-	udp   *net.UDPConn
-	tcp   net.Listener
-	held  *lua.Held
+	respond responder
+	slow    bool // the responder may wait: each query has a goroutine
+	delay   time.Duration
+	udp     *net.UDPConn
+	tcp     net.Listener
+	held    *lua.Held
 
 	ctx  context.Context
 	end  context.CancelFunc
@@ -51,8 +53,7 @@ func serve(ctx context.Context, env *lua.Env, o serveOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.held = plugins.Keep(place, env.Own("dns server", s.close))
-	return s, nil
+	return s.keep(env, place), nil
 }
 
 func newServer(ctx context.Context, place engines.Place, o serveOptions) (*Server, error) {
@@ -60,27 +61,39 @@ func newServer(ctx context.Context, place engines.Place, o serveOptions) (*Serve
 	if err != nil {
 		return nil, err
 	}
+	s := &Server{respond: z.respond, delay: o.Delay, share: o.Drop}
+	s.rewrite(o.Rewrite)
 	addr := plugins.ListenAddr(place, o.Addr)
+	if err := s.listen(ctx, place, addr); err != nil {
+		return nil, lua.NewFault("serve", addr, err)
+	}
+	return s, nil
+}
+
+// keep has the server closed with the caller's scope.
+func (s *Server) keep(env *lua.Env, place engines.Place) *Server {
+	s.held = plugins.Keep(place, env.Own("dns server", s.close))
+	return s
+}
+
+// listen binds the server's sockets and starts to answer.
+func (s *Server) listen(ctx context.Context, place engines.Place, addr string) error {
 	a, err := engines.ParseAddr(addr)
 	if err != nil {
-		return nil, lua.Misusef("addr", "%v", err)
+		return lua.Misusef("addr", "%v", err)
 	}
 	at, err := engines.Resolve(ctx, place, a)
 	if err != nil {
-		return nil, lua.NewFault("serve", addr, err)
+		return err
 	}
-	udp, tcp, err := listenBoth(place, at[0])
-	if err != nil {
-		return nil, lua.NewFault("serve", addr, err)
+	if s.udp, s.tcp, err = listenBoth(place, at[0]); err != nil {
+		return err
 	}
-	s := &Server{
-		Addr: udp.LocalAddr().String(), zone: z, delay: o.Delay, share: o.Drop,
-		udp: udp, tcp: tcp, conns: map[net.Conn]struct{}{},
-	}
+	s.Addr, s.conns = s.udp.LocalAddr().String(), map[net.Conn]struct{}{}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.start("dns server, UDP", s.serveUDP)
 	s.start("dns server, TCP", s.serveTCP)
-	return s, nil
+	return nil
 }
 
 // start runs f on a goroutine that stop waits for.

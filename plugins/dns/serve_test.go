@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -229,7 +230,7 @@ func FuzzReply(f *testing.F) {
 		f.Add(newQuestion(name, &o, mdns.TypeA, mdns.ClassINET).packet)
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {
-		msg, wire := z.reply(p, false)
+		msg, wire := respond(context.Background(), p, netip.AddrPort{}, false, z.respond)
 		if wire == nil {
 			return
 		}
