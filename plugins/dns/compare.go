@@ -83,9 +83,9 @@ type compareOptions struct {
 
 // A Comparison is what several servers say of one name.
 type Comparison struct {
-	Same    bool               `lua:"same" help:"whether all say the same; TTLs and the order of records do not count"`
+	Same    bool              `lua:"same" help:"whether all say the same; TTLs and the order of records do not count"`
 	Answers map[string]Answer `lua:"answers" help:"by server; without those that gave an error"`
-	Errors  map[string]string  `lua:"errors" help:"the codes of the errors, by server: {[\"192.0.2.1\"] = \"ETIMEDOUT\"}"`
+	Errors  map[string]string `lua:"errors" help:"the codes of the errors, by server: {[\"192.0.2.1\"] = \"ETIMEDOUT\"}"`
 }
 
 // Show is a row for each server.
