@@ -25,6 +25,7 @@ var samples = map[string]string{
 	"Fd":        `assert(sys.socket(sys.AF_INET, sys.SOCK_STREAM))`,
 	"Epoll":     `assert(sys.epoll())`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
+	"Cache":     `dns.cache{}`,
 }
 
 // values are what is put into every position: each kind of Lua value, and the odd ones of each.
