@@ -84,7 +84,7 @@ func chosen(o options, t *tools) ([]group, error) {
 	var out []group
 	names := split(o.groups)
 	for _, g := range groups() {
-		if len(names) > 0 && !slices.Contains(names, g.name) {
+		if o.groups != "" && !slices.Contains(names, g.name) {
 			continue
 		}
 		names = slices.DeleteFunc(names, func(n string) bool { return n == g.name })
@@ -97,7 +97,7 @@ func chosen(o options, t *tools) ([]group, error) {
 		g.servers = slices.DeleteFunc(slices.Clone(g.servers), func(c contender) bool { return !t.can(c) })
 		out = append(out, g)
 	}
-	if o.groups != "" && len(names) > 0 {
+	if len(names) > 0 {
 		return nil, fmt.Errorf("--groups: there is no %q; --list has them", names)
 	}
 	return out, nil
