@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -88,6 +89,11 @@ func infoOf(ud *glua.LUserData) *typeInfo {
 
 // object is the userdata of a Go pointer.
 func (w *World) object(t *typeInfo, x any) glua.LValue {
+	if h, ok := x.(interface{ self() *Self }); ok {
+		if ud := h.self().in(w, t, x); ud != nil {
+			return ud
+		}
+	}
 	if t.identity() {
 		if ud := w.objects.find(x); ud != nil {
 			return ud
@@ -96,6 +102,29 @@ func (w *World) object(t *typeInfo, x any) glua.LValue {
 	ud := &glua.LUserData{Value: x, Metatable: w.meta(t)}
 	if t.identity() {
 		w.objects.add(x, ud)
+	}
+	return ud
+}
+
+// Self is embedded in Go types of whose values there are very many: such a value holds its own userdata, where the world
+// would otherwise have a table, a weak pointer and a cleanup for it. Another world that sees the same value, as an isolate
+// may, has it in its table.
+type Self struct{ ud atomic.Pointer[glua.LUserData] }
+
+func (s *Self) self() *Self { return s }
+
+// in is the userdata in a world; nil where another world was first.
+func (s *Self) in(w *World, t *typeInfo, x any) *glua.LUserData {
+	mt := w.meta(t)
+	ud := s.ud.Load()
+	if ud == nil {
+		ud = &glua.LUserData{Value: x, Metatable: mt}
+		if !s.ud.CompareAndSwap(nil, ud) {
+			ud = s.ud.Load()
+		}
+	}
+	if ud.Metatable != glua.LValue(mt) {
+		return nil
 	}
 	return ud
 }

@@ -18,6 +18,7 @@ type Conn struct {
 	*engines.Conn
 	event bool // an event loop waits for it: recv and send do not
 	held  *lua.Held
+	lua.Self
 }
 
 // NewConn makes the script's side of a connection. Event says that it belongs to an event handler, in which nothing

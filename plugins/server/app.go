@@ -121,20 +121,20 @@ func linearModels(env *lua.Env) []string {
 func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	ctx := scope.Context()
 	var app engines.App
-	reply := func(name string, cb lua.Callback) func(args ...any) ([]byte, error) {
-		in := within(cb, scope)
-		return func(args ...any) ([]byte, error) {
-			out, err := cb.Call(in, args...)
+	reply := func(name string, cb lua.Callback) func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
+		h := cb.Under(within(cb, scope))
+		return func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
+			out, err := h.Call(connOf(c, true), args...)
 			warn.handler(ctx, err)
-			if err != nil || len(out) == 0 || out[0].IsNil() {
+			if err != nil || out.IsNil() {
 				return nil, err
 			}
-			s, ok := out[0].Text()
+			s, ok := out.Bytes()
 			if !ok {
-				err = fmt.Errorf("%s returned a %s; a string is sent, nil sends nothing", name, out[0].TypeName())
+				err = fmt.Errorf("%s returned a %s; a string is sent, nil sends nothing", name, out.TypeName())
 				warn.handler(ctx, err)
 			}
-			return []byte(s), err
+			return s, err
 		}
 	}
 	call := func(cb lua.Callback) func(args ...any) error {
@@ -147,11 +147,11 @@ func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	}
 	if !o.OnOpen.IsNil() {
 		do := reply("on_open", o.OnOpen)
-		app.Open = func(c *engines.Conn) ([]byte, error) { return do(connOf(c, true)) }
+		app.Open = func(c *engines.Conn) ([]byte, error) { return do(c) }
 	}
 	if !o.OnData.IsNil() {
 		do := reply("on_data", o.OnData)
-		app.Data = func(c *engines.Conn, data []byte) ([]byte, error) { return do(connOf(c, true), data) }
+		app.Data = func(c *engines.Conn, data []byte) ([]byte, error) { return do(c, lua.TextOf(data)) }
 	}
 	if !o.OnReadable.IsNil() {
 		do := call(o.OnReadable)
