@@ -109,7 +109,9 @@ func (w *World) object(t *typeInfo, x any) glua.LValue {
 // Self is embedded in Go types of whose values there are very many: such a value holds its own userdata, where the world
 // would otherwise have a table, a weak pointer and a cleanup for it. Another world that sees the same value, as an isolate
 // may, has it in its table.
-type Self struct{ ud atomic.Pointer[glua.LUserData] }
+type Self struct {
+	ud atomic.Pointer[glua.LUserData]
+}
 
 func (s *Self) self() *Self { return s }
 
