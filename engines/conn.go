@@ -254,3 +254,13 @@ func (c *Conn) Err() error {
 	defer c.mu.Unlock()
 	return c.err
 }
+
+// Control calls f with the descriptor while it cannot be closed; false is a connection that is closed already.
+func (c *Conn) Control(f func(fd int)) bool {
+	if !c.acquire() {
+		return false
+	}
+	defer c.release()
+	c.onThread(func() { f(c.fd) })
+	return true
+}

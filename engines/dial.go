@@ -17,6 +17,7 @@ type DialOptions struct {
 	Timeout time.Duration // for the whole of it; 0 is none
 	NoDelay bool          // TCP_NODELAY
 	TTL     int           // IP_TTL, or IPv6's hop limit; 0 is the kernel's
+	Buffer  int           // SO_RCVBUF; 0 is the kernel's
 	Place   Place         // nil is Here{}
 }
 
@@ -30,7 +31,7 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := parseFrom(o.From)
+	from, err := ParseFrom(o.From)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +83,11 @@ func dialOne(ctx context.Context, o DialOptions, from, to netip.AddrPort) (*Conn
 func prepare(fd int, o DialOptions, from, to netip.AddrPort) error {
 	if o.NoDelay {
 		if errno := raw.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1); errno != 0 {
+			return errno
+		}
+	}
+	if o.Buffer != 0 { // a window is agreed on in the handshake
+		if errno := raw.SetInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, o.Buffer); errno != 0 {
 			return errno
 		}
 	}
@@ -147,8 +153,8 @@ func (c *Conn) connect(ctx context.Context, to netip.AddrPort) error {
 	return nil
 }
 
-// parseFrom reads the own address: as ParseAddr does, but the port may be left out.
-func parseFrom(s string) (netip.AddrPort, error) {
+// ParseFrom reads an own address: as ParseAddr does, but the port may be left out.
+func ParseFrom(s string) (netip.AddrPort, error) {
 	if s == "" {
 		return netip.AddrPort{}, nil
 	}
@@ -164,4 +170,14 @@ func parseFrom(s string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("address %s: an own address is an IP address, not a name", quote(s))
 	}
 	return netip.AddrPortFrom(ip, a.Port), nil
+}
+
+// Adopt makes a Conn of a connected descriptor, which belongs to it from now on, even if that fails.
+func Adopt(fd int) (*Conn, error) {
+	c := &Conn{fd: fd, peer: raw.PeerAddr(fd), count: new(Counters)}
+	if err := c.Park(); err != nil {
+		raw.Close(fd)
+		return nil, err
+	}
+	return c, nil
 }

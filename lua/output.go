@@ -145,3 +145,11 @@ func (w *World) Warn(text string) {
 	defer w.out.mu.Unlock()
 	io.WriteString(w.cfg.Stderr, show.EscapeLines(text)+"\n")
 }
+
+// Status shows a person who waits, on a terminal, how far something has come: a line that the next one, or any output, takes
+// the place of. The empty one takes it away. Elsewhere nothing happens.
+func (w *World) Status(text string) {
+	if w.cfg.Status != nil {
+		w.cfg.Status(show.EscapeLines(text))
+	}
+}

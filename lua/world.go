@@ -21,6 +21,7 @@ type Config struct {
 	Args    []string // arg[1], …
 	Stdout  io.Writer
 	Stderr  io.Writer
+	Status  func(text string)   // shows how far something has come; nil where nobody waits at a terminal
 	Style   func() show.Options // how print lays values out; asked each time, since a terminal's width changes
 	JSON    bool                // print writes JSON lines
 	Place   any                 // where sockets are made when nothing else is said

@@ -62,7 +62,9 @@ func (a *app) main() int {
 			stderr = stdout
 		}
 	}
-	s, err := a.session(g, stdout, stderr)
+	line := a.status(stdout)
+	stdout, stderr = line.before(stdout), line.before(stderr)
+	s, err := a.session(g, stdout, stderr, line)
 	if err != nil {
 		fmt.Fprintln(a.err, "nsh:", err)
 		return exitFailed
@@ -139,7 +141,7 @@ func (a *app) held() bool {
 	return !a.command.host && (a.command.file != "" || !a.command.explicit && !isTerminal(a.in))
 }
 
-func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
+func (a *app) session(g *guard, stdout, stderr io.Writer, line *statusLine) (*session, error) {
 	a.helper.out = stdout
 	s := &session{
 		index: a.helper.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
@@ -159,7 +161,7 @@ func (a *app) session(g *guard, stdout, stderr io.Writer) (*session, error) {
 	var err error
 	s.world, err = lua.New(lua.Config{
 		Modules: a.helper.modules, Script: a.command.file, Args: a.command.args,
-		Stdout: stdout, Stderr: stderr, Style: s.look.options, JSON: s.json,
+		Stdout: stdout, Stderr: stderr, Status: line.shower(), Style: s.look.options, JSON: s.json,
 		Place: engines.Here{LoopbackOnly: a.private() && a.inside == nil}, Confine: held, Files: a.files, Shared: a.asks(),
 	})
 	if err != nil {

@@ -90,6 +90,12 @@ func (w *aboveWriter) end() {
 	w.room.Broadcast()
 }
 
+func (w *aboveWriter) isEditing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.editing
+}
+
 // drain writes the lines that wait to a writer which makes room for them above the prompt. A line without its end
 // keeps waiting: the prompt would be drawn over it.
 func (w *aboveWriter) drain(above io.Writer) {

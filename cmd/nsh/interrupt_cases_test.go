@@ -90,6 +90,9 @@ func networkWaits() []wait {
 		{name: "Conn:send", call: forever("c:send(('x'):rep(1e6))")},
 		{name: "Crowd:recv", call: "crowd:recv(1)"},
 		{name: "Crowd:send", call: forever("crowd:send(('x'):rep(1e6))")},
+		{name: "Crowd:close", call: forever("client.open{to = at, n = 2, on = a}:close()")},
+		{name: "Crowd:reset", call: forever("client.open{to = at, n = 2, on = a}:reset()")},
+		{name: "Crowd:conn", call: forever("client.open{to = at, n = 2, on = a}:conn(1)")},
 		{name: "Crowd:shutdown", call: forever("client.open{to = at, n = 2, on = a}:shutdown('write')")},
 		// servers
 		{name: "server.start", call: forever("server.start{handler = 'echo', on = b}:stop()")},

@@ -16,8 +16,9 @@ type Child struct {
 	family *Family
 	pid    int
 	pidfd  *os.File
-	socket *os.File // nil for a child of Fork, which says nothing
-	words  *os.File // where its standard output and error go: what Go's runtime says when it gives up
+	socket *os.File                        // nil for a child of Fork, which says nothing
+	words  *os.File                        // where its standard output and error go: what Go's runtime says when it gives up
+	hearer func(message []byte, fds []int) // of a child of Spawn
 	ready  chan struct{}
 	ended  chan struct{}
 	how    unix.WaitStatus

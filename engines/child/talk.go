@@ -21,13 +21,17 @@ func (c *Child) listen() {
 			n, fds, err = pass.Receive(int(fd), buf)
 			return err != unix.EAGAIN
 		})
-		pass.Close(fds) // a child sends none
 		if errors.Is(err, unix.ECONNRESET) {
 			continue // it ended with messages of ours unread; its own are still there
 		}
 		if err != nil || waited != nil {
 			return
 		}
+		if c.hearer != nil {
+			c.hearer(buf[:n], fds)
+			continue
+		}
+		pass.Close(fds) // such a child sends none
 		c.hear(buf[0], buf[1:n])
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Most is how many descriptors a message may carry.
-const Most = 4
+const Most = 64
 
 // ErrTooLong says that a message, or what came with it, did not fit.
 var ErrTooLong = errors.New("a message that is too long")

@@ -60,3 +60,10 @@ func EpollWaitFor(ep int, events []EpollEvent, limit time.Duration, brief bool) 
 	}
 	return count(n, errno), errno
 }
+
+// EpollSet is EpollCtl with 64 bits of the caller's own.
+func EpollSet(ep, op, fd int, ev *EpollEvent) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(ev)), 0, 0)
+	return errno
+}

@@ -3,6 +3,7 @@ package raw
 import (
 	"runtime"
 	"sync"
+	"syscall"
 )
 
 // procs guards the number that it changes, GOMAXPROCS, which is one per process and has no atomic "one more".
@@ -31,3 +32,6 @@ func touch(frame *[256]byte) byte {
 	frame[0]++
 	return frame[0]
 }
+
+// Yield lets another thread have this processor for a moment, if one wants it.
+func Yield() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }

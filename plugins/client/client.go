@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/crowd"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
@@ -20,7 +21,7 @@ func Plugin() plugins.Plugin {
 		Modules: []lua.Module{{
 			Name: "client",
 			Doc:  "Opens connections: one, a crowd of them, or as many as it takes to measure how a server answers.",
-			Funcs: []lua.Func{
+			Funcs: append([]lua.Func{
 				{Name: "dial", Params: "addr, options", Returns: "Conn | nil, err", Call: dial,
 					Doc: "Connects. Refused, unreachable and timed out are nil, err.",
 					Example: `local s = assert(server.start{model = "goroutine", handler = "echo"})
@@ -29,17 +30,18 @@ c:send("ping\n")
 print(c:recv("line"))  --> ping
 local none, err = client.dial("127.0.0.1:1")
 print(none, err.code)  --> nil	ECONNREFUSED`},
-				{Name: "open", Params: "options", Returns: "Crowd", Call: open,
-					Doc: "Opens n connections and holds them. None opened is still a Crowd: its stats say what happened.",
+				{Name: "open", Params: "options", Returns: "Crowd | nil, err", Call: open,
+					Doc: "Opens n TCP connections and holds them, on a few threads. What one process cannot hold is spread over worker processes, which end with this one. None opened is still a Crowd: its stats say what happened. Where a limit makes n impossible it is nil, err, which says which limit, and the n that would work.",
 					Example: `local s = assert(server.start{model = "epoll", handler = "echo"})
 local crowd = client.open{to = s.addr, n = 100}
 crowd:send("x")
 crowd:recv(1)
 print(crowd.n, crowd:stats().opened, s:stats().accepted)  --> 100	100	100`},
 				loadFunc(),
-			},
-			Types: append([]lua.Type{crowdType()}, plugins.LoadTypes()...),
+			}, behaviours()...),
+			Types: append([]lua.Type{crowdType(), behaviourType()}, plugins.LoadTypes()...),
 		}},
+		Roles: []engines.Role{{Name: workerRole, Run: func([]string) int { return crowd.Worker() }}},
 	}
 }
 
@@ -50,16 +52,31 @@ type dialOptions struct {
 	From    string        `lua:"from" help:"this end's address, \"host\" or \"host:port\"; the kernel's choice when absent"`
 	TTL     int           `lua:"ttl" default:"0" min:"0" max:"255" help:"how many routers a packet may pass; 0 is the kernel's default"`
 	NoDelay bool          `lua:"no_delay" default:"false" help:"TCP_NODELAY: send small pieces at once"`
+
+	Behaviour *Behaviour `lua:"behaviour" help:"how it misbehaves by itself, beside what the script does: client.silent{}, client.slow{}, …"`
 	plugins.Where
 }
 
 func (o *dialOptions) engine(addr string, place engines.Place) engines.DialOptions {
-	return engines.DialOptions{Addr: addr, From: o.From, Timeout: o.Timeout, NoDelay: o.NoDelay, TTL: o.TTL, Place: place}
+	return engines.DialOptions{Addr: addr, From: o.From, Timeout: o.Timeout, NoDelay: o.NoDelay, TTL: o.TTL,
+		Buffer: o.Behaviour.engine().Buffer, Place: place}
 }
 
 // checkAddr raises a malformed address as the caller's mistake.
 func checkAddr(name, addr string) error {
 	if _, err := engines.ParseAddr(addr); err != nil {
+		return lua.Misusef(name, "%s", err)
+	}
+	return nil
+}
+
+// checkTarget is checkAddr, and knows unix sockets.
+func checkTarget(name, addr string) error {
+	path, ok := engines.UnixPath(addr)
+	if !ok {
+		return checkAddr(name, addr)
+	}
+	if err := engines.CheckUnixPath(path); err != nil {
 		return lua.Misusef(name, "%s", err)
 	}
 	return nil
@@ -102,5 +119,16 @@ func dial(ctx context.Context, env *lua.Env, addr string, o dialOptions) (*plugi
 	if err = end(err); err != nil {
 		return nil, plugins.Fault("dial", addr, err)
 	}
-	return plugins.NewConn(c, false).OwnedBy(env, place), nil
+	conn := plugins.NewConn(c, false).OwnedBy(env, place)
+	switch b := o.Behaviour.engine(); b.Kind {
+	case "", crowd.Silent:
+	case crowd.Vanishes: // before anything that the script does
+		if err := crowd.Behave(ctx, c, b); err != nil {
+			conn.Conn.Close()
+			return nil, plugins.Fault("dial", addr, err)
+		}
+	default:
+		lua.Go("a client's behaviour", nil, func() { crowd.Behave(context.Background(), c, b) }) // to the close
+	}
+	return conn, nil
 }
