@@ -130,7 +130,48 @@ function _Crowd:stats() end
 ---@field name string Which it is: "silent", "slow", …
 local _Behaviour = {}
 
----Opens connections: one, or a crowd of them.
+---What a load has measured. It prints as a summary; --json has the fields. Latencies are seconds, to three digits, and 0 where nothing was answered.
+---@class Load
+---@field requests number How many were answered.
+---@field failed number How many failed, connections that could not be made included.
+---@field errors ErrorCounts The same by code: {ECONNRESET = 3, EOF = 1}. EOF: the stream ended before the answer did. ETIMEDOUT: no answer in time. EPROTO: what came was no answer. HTTP_404: an answer with that status, which counts as a request, too. ERROR: a Lua function's error.
+---@field seconds number From the first request to the end.
+---@field rate number Answers a second.
+---@field p50 number The median latency: half of the answers took no longer.
+---@field p90 number The latency that 90 % of the answers did not exceed.
+---@field p99 number The latency that 99 % did not exceed.
+---@field p999 number 99.9 %.
+---@field p9999 number 99.99 %.
+---@field max number The longest latency.
+---@field mean number The arithmetic mean, which says little of how long anybody waits.
+---@field histogram table[] The latencies in bars of round bounds: list of {from, to, count}, seconds.
+---@field by_second number[] Answers in each second; the last one may be a part of one.
+---@field loop string "closed": the next request was sent when the answer was there, and latency counts from the send. "open": requests were due at a fixed rate, and latency counts from when each was due.
+---@field mode string "echo", "churn", "http" or "function"; "mixed" after a merge.
+---@field connections number How many it had, or tried to have, at a time.
+---@field answered number On how many of these there was an answer at all.
+---@field bytes_in number Bytes received.
+---@field bytes_out number Bytes sent.
+---@field unanswered number Requests in flight when the time was over; they are in no other number.
+---@field unsent number In an open loop: requests that were due and had not been sent when the time was over, because no connection was free.
+---@field stopped object Why it ended before it was over; nil when it did not.
+local _Load = {}
+
+---Both as one Load, as if they had run side by side: requests, errors and histograms are added, the longer time counts.
+---@param other Load
+---@return Load
+function _Load:merge(other) end
+
+---The latency that p percent of the answers did not exceed.
+---@param p number
+---@return number
+function _Load:percentile(p) end
+
+---How many errors there were, by code; a code that did not come is nil.
+---@class ErrorCounts
+local _ErrorCounts = {}
+
+---Opens connections: one, a crowd of them, or as many as it takes to measure how a server answers.
 ---@class clientlib
 client = {}
 
@@ -162,6 +203,26 @@ function client.dial(addr, options) end
 ---@param options? client_open_options
 ---@return Crowd?, Error?
 function client.open(options) end
+
+---@class client_load_options
+---@field to string where to connect, "host:port"; the first address of a name
+---@field n? number how many connections
+---@field payload? any what each request sends: a string, or so many bytes (64 when absent), the last of which ends a line
+---@field depth? number how many requests are in flight on each connection
+---@field seconds? number how long; 2 when neither seconds nor requests are given
+---@field requests? number how many requests instead, answered or not
+---@field rate? number requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there
+---@field mode? any "echo" (as many bytes back as were sent), "churn" (the same, with a connection for each), "http" (GET on connections that stay open), or function(conn), called once for each connection
+---@field path? string what mode "http" asks for; "/" when absent
+---@field timeout? number seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT
+---@field threads? number how many threads drive the connections
+---@field from? string this end's address; the kernel's choice when absent
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Measures how a server answers: n connections, each with one request after the other, and what became of them.
+---@param options? client_load_options
+---@return Load?, Error?
+function client.load(options) end
 
 ---@class client_never_reads_options
 ---@field data? string what it sends, over and over, as long as the kernel takes it: requests whose answers it never fetches; nothing when absent
@@ -234,6 +295,48 @@ function _DnsServer:stop() end
 ---@return boolean?, Error?
 function _DnsServer:close() end
 
+---Answers that are remembered for as long as their TTL says, from dns.cache.
+---@class Cache
+---@field hits number how many queries it answered
+---@field misses number how many it could not
+---@field size number how many answers it remembers
+local _Cache = {}
+
+---The records that it remembers, with what is left of their TTL. A name or type that is known not to exist has no data.
+---@return any[]
+function _Cache:entries() end
+
+---Forgets everything, or what is known of one name.
+---@param name? string
+---@return boolean?, Error?
+function _Cache:flush(name) end
+
+---The way from the root to an answer, from dns.trace: a list of the servers that were asked.
+---@class Trace
+---@field answer Answer what the last of them said
+local _Trace = {}
+
+---What several servers say of one name, from dns.compare.
+---@class Comparison
+---@field same boolean whether all say the same; TTLs and the order of records do not count
+---@field answers table by server; without those that gave an error
+---@field errors table the codes of the errors, by server: {["192.0.2.1"] = "ETIMEDOUT"}
+local _Comparison = {}
+
+---What a rewrite function is told of a query.
+---@class DnsQuery
+---@field name string the name that is asked for, with a dot at the end, in the letters of the query
+---@field type string A, TXT, …
+---@field from string who asks, ip:port
+---@field proto string "udp" or "tcp"
+---@field id number the query's ID
+local _DnsQuery = {}
+
+---The answer that a rewrite function may change: a list of {name, type, ttl, data}.
+---@class DnsDraft
+---@field rcode string NOERROR, NXDOMAIN, …
+local _DnsDraft = {}
+
 ---Asks resolvers for the records of names, and serves small zones.
 ---@class dnslib
 dns = {}
@@ -258,17 +361,98 @@ dns = {}
 ---@return Answer?, Error?
 function dns.resolve(name, options) end
 
+---@class dns_reverse_options
+---@field type? string record type: A, AAAA, CNAME, TXT, MX, …, in any case
+---@field server? string whom to ask, "ip" or "ip:port"; the system's first resolver when absent
+---@field timeout? number seconds for the whole exchange
+---@field tries? number how often to send the query over UDP, spread over the timeout
+---@field proto? string how to ask; a truncated answer over UDP is asked for again over TCP
+---@field id? number the query's ID; unpredictable when absent
+---@field mix_case? boolean mix the case of the name's letters, so that a forger has to guess it (0x20)
+---@field recurse? boolean ask the server to find the answer elsewhere (RD)
+---@field class? string IN, CH, HS or ANY
+---@field edns? number bytes that an answer over UDP may have; 0 leaves EDNS out, and the limit is 512
+---@field from? string address to ask from, "ip" or "ip:port"
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Asks a resolver for the names of an address: PTR records below in-addr.arpa or ip6.arpa. The options are resolve's.
+---@param ip string
+---@param options? dns_reverse_options
+---@return Answer?, Error?
+function dns.reverse(ip, options) end
+
+---@class dns_lookup_options
+---@field family? number 4 or 6: only addresses of that family; 0 is both
+---@field timeout? number seconds for all of it
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds the addresses of a name as programs do: by /etc/hosts and the system's resolver (getaddrinfo(3)).
+---@param name string
+---@param options? dns_lookup_options
+---@return addresses[]?, Error?
+function dns.lookup(name, options) end
+
+---@class dns_compare_options
+---@field servers? string[] whom to ask, each "ip" or "ip:port"
+---@field type? string record type: A, AAAA, TXT, …, in any case
+---@field timeout? number seconds for each exchange
+---@field proto? string how to ask
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Asks several servers for the same records, all at once, and says whether they agree.
+---@param name string
+---@param options? dns_compare_options
+---@return any?, Error?
+function dns.compare(name, options) end
+
+---@class dns_trace_options
+---@field type? string record type: A, AAAA, TXT, …, in any case
+---@field start? string the server to begin with, "ip" or "ip:port"; the root's servers when absent
+---@field timeout? number seconds for each server
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds a name's records as a resolver does that begins with nothing: from the root, from one zone's servers to the next.
+---@param name string
+---@param options? dns_trace_options
+---@return Trace?, Error?
+function dns.trace(name, options) end
+
 ---@class dns_serve_options
 ---@field zone string records, one a line, as in a zone file: "a.test. A 192.0.2.1"
 ---@field addr? string address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
 ---@field delay? number seconds to wait before each answer
 ---@field drop? number share of the queries that get no answer, evenly: 0.5 drops the first of every two
+---@field rewrite? function function(query, answer): returns the answer to send, nil to send none
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
 ---Serves a small zone over UDP and TCP.
 ---@param options? dns_serve_options
 ---@return DnsServer?, Error?
 function dns.serve(options) end
+
+---@class dns_forward_options
+---@field to string whom to ask, "ip" or "ip:port"
+---@field addr? string address for UDP and TCP, port 0 is a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
+---@field rewrite? function function(query, answer): returns the answer to send, nil to send none
+---@field cache? any true, or one of dns.cache{}: remember answers for as long as their TTL says
+---@field timeout? number seconds to wait for the other server; then the answer is SERVFAIL
+---@field from? string address to ask from; a fixed port, "ip:port", is what a forger hopes for
+---@field id? number the ID of every query; unpredictable when absent
+---@field mix_case? boolean mix the case of the name's letters, so that a forger has to guess it (0x20)
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Serves what another server says: a resolver as it stands in a home's router, and what a hijacked one is.
+---@param options? dns_forward_options
+---@return DnsServer?, Error?
+function dns.forward(options) end
+
+---@class dns_cache_options
+---@field max? number answers to remember; past them those that end soonest are forgotten
+
+---Makes a cache for dns.forward.
+---@param options? dns_cache_options
+---@return Cache
+function dns.cache(options) end
 
 ---A flow of the script's own, made by fiber.spawn.
 ---@class Fiber
@@ -677,14 +861,14 @@ server = {}
 ---@field reuse_port? boolean SO_REUSEPORT: several listeners share the port
 ---@field workers? number threads or loops that share the connections, where the model has them; the model's own number when absent
 ---@field trigger? string epoll tells as long as there is something to read (level), or once when something has come (edge)
----@field isolate? boolean give workers a Lua world of their own; process and prefork do so in any case, and other models here cannot yet
+---@field isolate? boolean give each thread a Lua world of its own, with copies of what handlers reach, so that they compute at the same time: thread (a copy at each accept), threadpool and epoll with workers (at the start); process and prefork do so in any case
 ---@field keep_parent_copy? boolean of the model process, a famous mistake: the parent keeps its copy of each connection, so no client sees its end
 ---@field reap? boolean of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops
 ---@field send_limit? number bytes that may wait in a connection's output queue
 ---@field proto? string transport protocol; with udp a handler is called for each datagram, and conn stands for its sender
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
----Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only.
+---Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). isolate = true gives the threads of thread, threadpool and epoll with workers such copies in the script's own process. Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only: in a thread, the script.
 ---@param options? server_start_options
 ---@return Server?, Error?
 function server.start(options) end
@@ -1330,3 +1514,55 @@ function sys.cpus() end
 ---@param pid? number
 ---@return any?, Error?
 function sys.memory(pid) end
+
+---The way to a host, from trace.route: a list of {ttl, addr, seconds, code}, one for each router and the host itself.
+---@class Path
+---@field to string the address that was asked about
+---@field reached boolean whether the last of them is the host itself
+local _Path = {}
+
+---What came back of the echo requests of trace.ping: a list of {seq, addr, ttl, seconds, code}, in the order in which they were sent.
+---@class Echoes
+local _Echoes = {}
+
+---The second result of trace.ping.
+---@class EchoSummary
+---@field to string the address that was asked
+---@field sent number requests
+---@field received number answers
+---@field loss number the share that was not answered, from 0 to 1
+---@field min number seconds of the quickest answer
+---@field avg number seconds on average
+---@field max number seconds of the slowest answer
+local _EchoSummary = {}
+
+---The way to a host: its routers (TTL), and echoes.
+---@class tracelib
+trace = {}
+
+---@class trace_route_options
+---@field max? number the highest TTL to try
+---@field tries? number datagrams for each TTL until somebody answers
+---@field timeout? number seconds to wait for each answer
+---@field port? number UDP port of the first datagram; each TTL takes the next one
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Finds the routers on the way to a host, as traceroute(8) does.
+---@param to string
+---@param options? trace_route_options
+---@return Path?, Error?
+function trace.route(to, options) end
+
+---@class trace_ping_options
+---@field n? number how many requests
+---@field ttl? number the TTL to send with; 0 is the kernel's, 64
+---@field size? number bytes of data in each request
+---@field interval? number seconds from one request to the next
+---@field timeout? number seconds to wait for each answer
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Sends echo requests to a host, and waits for what comes back, as ping(8) does.
+---@param to string
+---@param options? trace_ping_options
+---@return Echoes?, Error?
+function trace.ping(to, options) end

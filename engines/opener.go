@@ -27,7 +27,7 @@ func NewOpener(ctx context.Context, o DialOptions) (*Opener, error) {
 		return nil, err
 	}
 	n := &Opener{o: o}
-	if n.from, err = parseFrom(o.From); err != nil {
+	if n.from, err = ParseFrom(o.From); err != nil {
 		return nil, err
 	}
 	if n.from.IsValid() {
