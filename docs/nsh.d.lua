@@ -1145,6 +1145,133 @@ local _ChangeGroup = {}
 ---@field icmp_msgs_per_sec number ICMP errors a second to all hosts
 local _Limits = {}
 
+---Follows the states of connections.
+---@class Watch
+---@field source string In words: how it sees, and what can escape it.
+---@field left_out number How much was not kept: packets that nobody took soon enough, and what there was no room for.
+local _Watch = {}
+
+---The states of both ends of one connection: that which conn is an end of, or whose address conn is; without conn the only one. nil when it has seen none.
+---@param conn? any
+---@return Path?, Error?
+function _Watch:path(conn) end
+
+---The states of both ends of every connection, in the order in which they began.
+---@return Path[]?, Error?
+function _Watch:paths() end
+
+---Everything in the order of its time: states, calls and marks, and with packets = true the packets.
+---@return Event[]?, Error?
+function _Watch:events() end
+
+---Draws the packets between two lifelines, with states, calls and marks (packets = true).
+---@return Picture?, Error?
+function _Watch:ladder() end
+
+---Notes a text at this time.
+---@param text string
+function _Watch:mark(text) end
+
+---Writes every event to a file as lines of JSON (path.jsonl), or the packets for Wireshark (path.pcapng).
+---@param path string
+---@return boolean?, Error?
+function _Watch:save(path) end
+
+---Takes a last look and ends it. What it has seen stays.
+function _Watch:stop() end
+
+---Receives packets.
+---@class Capture
+---@field source string In words: whose packets.
+---@field left_out number How many packets nobody took soon enough, or there was no room for.
+local _Capture = {}
+
+---The packets that have come, in the order of their time. On two hosts a packet is there twice: where it left, and where it arrived.
+---@return Packet[]?, Error?
+function _Capture:packets() end
+
+---Everything in the order of its time: packets, calls and marks.
+---@return Event[]?, Error?
+function _Capture:events() end
+
+---Draws the packets between two lifelines, in the order of their time: flags, sequence numbers from the first one, length.
+---@return Picture?, Error?
+function _Capture:ladder() end
+
+---Notes a text at this time.
+---@param text string
+function _Capture:mark(text) end
+
+---Writes the packets to a file for Wireshark and tcpdump (path.pcapng), or every event as lines of JSON (path.jsonl).
+---@param path string
+---@return boolean?, Error?
+function _Capture:save(path) end
+
+---Ends it. What has come stays.
+function _Capture:stop() end
+
+---The states that the two ends of a connection went through. It prints as a time line.
+---@class Path
+---@field client string[] The client's states, by the kernel's names, in their order.
+---@field server string[] The server's.
+---@field client_at number[] When the client came into each of them, in seconds as fiber.now counts them.
+---@field server_at number[] When the server did.
+---@field client_addr string The client's address.
+---@field server_addr string The server's.
+local _Path = {}
+
+---A packet that was received. Fields that its kind does not have are nil or empty.
+---@class Packet
+---@field t number when, in seconds as fiber.now counts them
+---@field on string the host where it was seen
+---@field out boolean whether it was on its way out
+---@field src string where it comes from
+---@field dst string where it goes
+---@field text string what it is, in words
+---@field proto string "tcp", "udp", "icmp", "icmpv6", "arp", "ip" or "ethernet"
+---@field flags string of a TCP segment, as "SYN+ACK"
+---@field seq number of a TCP segment, counted from the first of its direction
+---@field ack number of a TCP segment, counted likewise
+---@field len number bytes of data
+---@field window number of a TCP segment, as it is in the header
+---@field ttl number how many hops it may make
+---@field dev string the interface
+---@field size number bytes of the whole frame
+---@field frame string the frame itself, as far as it was kept
+local _Packet = {}
+
+---One thing that happened. What does not belong to its kind is nil.
+---@class Event
+---@field t number when, in seconds as fiber.now counts them
+---@field kind string "state", "packet", "call" or "mark"
+---@field on string the host where it was seen; "here" is where the script runs
+---@field text string what a mark says, a call's name, a packet or a state in words
+---@field end string of a state: "client" or "server"
+---@field from string of a state: the one before; absent when the connection was there already
+---@field to string of a state: the new one
+---@field by string of a state, who says so: "table" the kernel's socket table, "packets" what RFC 9293 says of those that passed, "trace" the kernel's tracepoint
+---@field seen boolean of a state: the kernel has said so, or has gone on from there
+---@field local_addr string of a state and a call: the socket's own address
+---@field peer_addr string of a state and a call: the other end's
+---@field src string of a packet: where it comes from
+---@field dst string of a packet: where it goes
+---@field dev string of a packet: the interface
+---@field out boolean of a packet: seen on its way out
+---@field proto string of a packet: "tcp", "udp", "icmp", "icmpv6", "arp", "ip" or "ethernet"
+---@field flags string of a TCP segment, as "SYN+ACK"
+---@field seq number of a TCP segment, counted from the first of its direction
+---@field ack number of a TCP segment, counted likewise
+---@field len number of a packet: bytes of data
+---@field window number of a TCP segment: the window as it is in the header, not scaled
+---@field ttl number of a packet
+---@field seconds number of a call: how long it took
+local _Event = {}
+
+---Something drawn: it prints as it is, and tostring() has it as text.
+---@class Picture
+---@field text string its lines, without colours
+local _Picture = {}
+
 ---Asks the kernel about sockets: which there are, in which states, what waits in their queues, what it has counted, and what it knows of one connection.
 ---@class socklib
 sock = {}
@@ -1158,7 +1285,7 @@ sock = {}
 ---@field family? string ipv4 or ipv6 (an IPv4 connection of an IPv6 socket is ipv6)
 ---@field proto? string tcp or udp
 ---@field process? any name or pid of a process that holds the socket
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Lists sockets as the kernel has them, TIME_WAIT and half-open ones included.
 ---@param options? sock_list_options
@@ -1174,7 +1301,7 @@ function sock.list(options) end
 ---@field family? string ipv4 or ipv6 (an IPv4 connection of an IPv6 socket is ipv6)
 ---@field proto? string tcp or udp
 ---@field process? any name or pid of a process that holds the socket
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Counts sockets by state: every state is there, with 0 where there is none.
 ---@param options? sock_states_options
@@ -1192,7 +1319,7 @@ function sock.info(conn) end
 function sock.holders(conn) end
 
 ---@class sock_queue_options
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Reads the accept queues of a port: one row for each listener, none where nobody listens.
 ---@param port number
@@ -1201,7 +1328,7 @@ function sock.holders(conn) end
 function sock.queue(port, options) end
 
 ---@class sock_queues_options
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Reads the accept queues of every listener, fullest first.
 ---@param options? sock_queues_options
@@ -1209,7 +1336,7 @@ function sock.queue(port, options) end
 function sock.queues(options) end
 
 ---@class sock_counters_options
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Reads every counter of the network, by group and name: those of /proc/net/snmp, netstat and snmp6.
 ---@param options? sock_counters_options
@@ -1217,7 +1344,7 @@ function sock.queues(options) end
 function sock.counters(options) end
 
 ---@class sock_delta_options
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Calls f and says by how much each counter of the network has changed meanwhile: 0 where it has not.
 ---@param f function
@@ -1226,12 +1353,44 @@ function sock.counters(options) end
 function sock.delta(f, options) end
 
 ---@class sock_limits_options
----@field on? Place where: a laboratory's host; where the script runs when absent
+---@field on? Host where: a laboratory's host, or {pid = n} for the network of a process; where the script runs when absent
 
 ---Reads the settings of the network that its programs run into (sysctl net.core and net.ipv4), and prints them with what each limits.
 ---@param options? sock_limits_options
 ---@return Limits?, Error?
 function sock.limits(options) end
+
+---@class sock_watch_options
+---@field port? number the server's port: every connection to it
+---@field conn? Conn one connection, by either of its ends, instead of a port
+---@field packets? boolean keep the packets, too: for ladder(), events() and save()
+---@field on? any where: a laboratory's host, {pid = n} for the network of a process, or a list of them; where the script runs when absent
+
+---Follows the states of connections: of all to a port, or of one that a Conn is an end of.
+---@param options? sock_watch_options
+---@return Watch?, Error?
+function sock.watch(options) end
+
+---Draws the state diagram of RFC 9293, with the states and arrows in heavy lines that a connection took, and when.
+---@param watch any
+---@param conn? any
+---@return Picture?, Error?
+function sock.diagram(watch, conn) end
+
+---@class sock_capture_options
+---@field port? number TCP and UDP with this port at either end; without it everything
+---@field snap? number bytes of each frame to keep; 0 keeps the headers' meaning only
+---@field on? any where: a laboratory's host, {pid = n} for the network of a process, or a list of them; where the script runs when absent
+
+---Receives the packets of a laboratory's host, or of a script file's own network; it never sends.
+---@param options? sock_capture_options
+---@return Capture?, Error?
+function sock.capture(options) end
+
+---Notes a text in every Watch and Capture of the script that has not been stopped, and says how many those are. It stands in their events, ladders and files at its time.
+---@param text string
+---@return number
+function sock.mark(text) end
 
 ---A descriptor: a socket, an end of a pipe, the standard input. Calls that wait, wait for their fiber only. After setnonblock(true) none does: what would wait is nil, EAGAIN (of connect: EINPROGRESS).
 ---@class Fd

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -56,6 +57,11 @@ func (b *bound) call(L *glua.LState) int {
 	env, p := envOf(L), b.compile()
 	in := b.read(L, env, p)
 	var out []reflect.Value
+	var from time.Time
+	told := b.w.witnesses.some.Load()
+	if told {
+		from = time.Now()
+	}
 	if p.blocks {
 		var crash any
 		env.flow.block(func() {
@@ -64,6 +70,9 @@ func (b *bound) call(L *glua.LState) int {
 		})
 		b.check(L, crash)
 		b.finish(L, env, p, out)
+		if told {
+			b.witnessed(p, in, out, from)
+		}
 		stopIfDone(L)
 	} else {
 		var crash any
@@ -72,6 +81,9 @@ func (b *bound) call(L *glua.LState) int {
 			out = p.fn.Call(in)
 		}()
 		b.check(L, crash)
+		if told {
+			b.witnessed(p, in, out, from)
+		}
 	}
 	return b.results(L, env, p, out)
 }

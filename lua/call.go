@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"errors"
+	"time"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -18,7 +19,21 @@ type Call struct {
 // direct calls a declaration's Direct form.
 func (b *bound) direct(L *glua.LState) int {
 	c := Call{L: L, b: b, env: envOf(L)}
+	if b.w.witnesses.some.Load() {
+		return b.directWatched(&c)
+	}
 	return b.decl.Direct(&c)
+}
+
+func (b *bound) directWatched(c *Call) int {
+	var self any
+	if ud, ok := c.L.Get(1).(*glua.LUserData); ok && b.typ != nil && infoOf(ud) == b.typ {
+		self = ud.Value
+	}
+	from := time.Now()
+	n := b.decl.Direct(c)
+	b.w.witnesses.tell(b.name, self, nil, from)
+	return n
 }
 
 // Env is the call's surroundings.

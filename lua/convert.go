@@ -39,6 +39,9 @@ func converterOf(t reflect.Type) (*converter, error) {
 			return nil
 		}}, nil
 	}
+	if readsItself(t) {
+		return readerOf(t), nil
+	}
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Float64:
 		return scalar(t)

@@ -73,7 +73,7 @@ type Results []any
 // or Show() any whose result is printed in its place (a struct, a list),
 // else its name with its fields. A record's Show is called on a value that is read back from the table, so that what
 // the script has changed shows, too; programs (--json) get the table itself.
-// Show may return a Shown.
+// Show may return a Shown, or of an object a Drawing.
 type Type struct {
 	Name    string
 	Doc     string

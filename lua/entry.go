@@ -136,6 +136,9 @@ func luaType(t reflect.Type, names map[reflect.Type]string) string {
 	if n := names[t]; n != "" {
 		return n
 	}
+	if readsItself(t) {
+		return readerName(t)
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "string"

@@ -138,7 +138,16 @@ func (n *noder) object(ud *glua.LUserData, depth int) show.Node {
 		out.Print = &show.Node{Kind: show.Object, Type: info.decl.Name, Text: x.Print()}
 		n.objectFields(info, ud.Value, depth, &out)
 	case interface{ Show() any }:
-		inner := n.node(n.w.toLua(x.Show()), depth)
+		form := x.Show()
+		if d, ok := form.(Drawing); ok {
+			out.Print = d.node(info.decl.Name)
+			n.objectFields(info, ud.Value, depth, &out)
+			if len(out.Fields) == 0 {
+				return *out.Print
+			}
+			return out
+		}
+		inner := n.node(n.w.toLua(form), depth)
 		if inner.Type == "" {
 			inner.Type = info.decl.Name
 		}

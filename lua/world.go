@@ -57,6 +57,8 @@ type World struct {
 	origins  *origins  // apart from the world, for clean-ups that must not keep it; isolates share it
 	pristine *pristine // set once, by New
 
+	witnesses witnesses
+
 	mu         sync.Mutex // guards the rest
 	states     map[reflect.Type]any
 	fibers     map[*Fiber]struct{}

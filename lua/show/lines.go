@@ -7,11 +7,31 @@ import (
 
 // The colours, as parameters of the terminal's "select graphic rendition".
 const (
-	bold  = "1"
-	dim   = "2"
-	green = "32"
-	cyan  = "36"
+	bold   = "1"
+	dim    = "2"
+	green  = "32"
+	cyan   = "36"
+	yellow = "33"
 )
+
+// drawn is a drawing, painted.
+func drawn(n Node, o Options) []string {
+	if !o.Color {
+		return strings.Split(EscapeLines(Plain(n.Lines)), "\n")
+	}
+	styles := map[string]string{"bold": bold, "dim": dim, "green": green, "cyan": cyan, "yellow": yellow}
+	lines := make([]string, len(n.Lines))
+	for i, line := range n.Lines {
+		for _, r := range line {
+			if text := Escape(r.Text); styles[r.Style] != "" {
+				lines[i] += o.paint(styles[r.Style], text)
+			} else {
+				lines[i] += text
+			}
+		}
+	}
+	return lines
+}
 
 func (o Options) paint(color, s string) string {
 	if !o.Color || s == "" {

@@ -44,7 +44,7 @@ func (o Options) few(n, more int) (shown, left int) {
 // Text lays a value out for a person: lists of records as a table, records as aligned lines, the rest compactly. It
 // has no newline at its end.
 func Text(n Node, o Options) string {
-	if n.Print != nil || n.Note != "" {
+	if n.Print != nil || n.Note != "" || n.Lines != nil {
 		return strings.Join(block(n, o), "\n")
 	}
 	switch n.Kind {
@@ -93,6 +93,8 @@ func bare(n Node, o Options) []string {
 	switch {
 	case isTable(n):
 		return tableLines(n, o)
+	case n.Lines != nil:
+		return drawn(n, o)
 	case n.Kind == Object:
 		return strings.Split(EscapeLines(plain(n)), "\n")
 	case n.Kind == Record && len(n.Fields)+n.More > 0:

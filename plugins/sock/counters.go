@@ -8,11 +8,7 @@ import (
 	"strings"
 
 	"github.com/nsh-lab/nsh/lua"
-	"github.com/nsh-lab/nsh/plugins"
 )
-
-// where is the options of what only needs to know which network is meant.
-type where struct{ plugins.Where }
 
 // Counters are the kernel's, by group and name; Group is one group of them. Changes and GroupChanges are the same, of
 // what happened between two times. They are four types because they print differently.

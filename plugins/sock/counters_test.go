@@ -92,7 +92,7 @@ func TestCountersMisuse(t *testing.T) {
 		`sock.delta()`:                                 "sock.delta: argument 1 (f): function expected, got nothing",
 		`sock.delta(5)`:                                "sock.delta: argument 1 (f): function expected, got 5",
 		`sock.counters{no = 1}`:                        "sock.counters: option 'no' unknown, did you mean 'on'?",
-		`sock.counters{on = "b"}`:                      "sock.counters: option 'on': Place expected, got \"b\"",
+		`sock.counters{on = "b"}`:                      "sock.counters: option 'on': a Host or {pid = n} expected, got \"b\"",
 		`sock.queue()`:                                 "sock.queue: argument 1 (port): whole number expected, got nothing",
 		`sock.queue(0)`:                                "sock.queue: argument 1 (port): must be from 1 to 65535, got 0",
 		`sock.queue(70000)`:                            "sock.queue: argument 1 (port): must be from 1 to 65535, got 70000",

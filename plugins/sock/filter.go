@@ -10,7 +10,6 @@ import (
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/netlink"
 	"github.com/nsh-lab/nsh/lua"
-	"github.com/nsh-lab/nsh/plugins"
 )
 
 // filters are the options that say which sockets are meant.
@@ -23,7 +22,7 @@ type filters struct {
 	Family    string    `lua:"family" help:"ipv4 or ipv6 (an IPv4 connection of an IPv6 socket is ipv6)"`
 	Proto     string    `lua:"proto" default:"tcp" enum:"tcp,udp" help:"tcp or udp"`
 	Process   lua.Value `lua:"process" help:"name or pid of a process that holds the socket"`
-	plugins.Where
+	where
 }
 
 // A query is the filters, read: what the kernel is asked, and what is left to decide here.

@@ -25,6 +25,7 @@ func run(tb testing.TB, src string, given ...lua.Const) (string, error) {
 			Name: "given", Doc: "For the test.", Consts: given,
 			Types: []lua.Type{
 				{Name: "FakeConn", Doc: "For the test.", Of: (*fakeConn)(nil)},
+				{Name: "Shy", Doc: "For the test.", Of: (*shy)(nil)},
 				{Name: "Network", Doc: "For the test.", Of: (*network)(nil), Methods: []lua.Func{{
 					Name: "act", Doc: "Does what the test says.", Call: func(n *network) error { return n.act() }}}},
 			},

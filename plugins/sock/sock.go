@@ -3,6 +3,8 @@
 package sock
 
 import (
+	"slices"
+
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
@@ -17,7 +19,7 @@ func Plugin() plugins.Plugin {
 		Modules: []lua.Module{{
 			Name: "sock",
 			Doc:  about,
-			Funcs: []lua.Func{
+			Funcs: append([]lua.Func{
 				{
 					Name: "list", Params: "options", Returns: "list of Socket | nil, err", Call: list,
 					Doc: `Lists sockets as the kernel has them, TIME_WAIT and half-open ones included.
@@ -82,14 +84,14 @@ went on in that network is counted, too: a script file has one of its own.`,
 					Doc:     "Reads the settings of the network that its programs run into (sysctl net.core and net.ipv4), and prints them with what each limits.",
 					Example: limitsExample,
 				},
-			},
-			Types: append([]lua.Type{rowType(), {
+			}, recorderFuncs()...),
+			Types: slices.Concat([]lua.Type{rowType(), {
 				Name: "TCPInfo", Of: plugins.TCPInfo{},
 				Doc: "What the kernel knows of a connection (struct tcp_info of linux/tcp.h).",
 			}, {
 				Name: "States", Of: States{},
 				Doc: "Numbers of sockets by state.",
-			}}, kernelTypes()...),
+			}}, kernelTypes(), recorderTypes()),
 		}},
 	}
 }
