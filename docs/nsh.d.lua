@@ -1153,11 +1153,11 @@ local _Watch = {}
 
 ---The states of both ends of one connection: that which conn is an end of, or whose address conn is; without conn the only one. nil when it has seen none.
 ---@param conn? any
----@return Path?, Error?
+---@return StatePath?, Error?
 function _Watch:path(conn) end
 
 ---The states of both ends of every connection, in the order in which they began.
----@return Path[]?, Error?
+---@return StatePath[]?, Error?
 function _Watch:paths() end
 
 ---Everything in the order of its time: states, calls and marks, and with packets = true the packets.
@@ -1211,14 +1211,14 @@ function _Capture:save(path) end
 function _Capture:stop() end
 
 ---The states that the two ends of a connection went through. It prints as a time line.
----@class Path
+---@class StatePath
 ---@field client string[] The client's states, by the kernel's names, in their order.
 ---@field server string[] The server's.
 ---@field client_at number[] When the client came into each of them, in seconds as fiber.now counts them.
 ---@field server_at number[] When the server did.
 ---@field client_addr string The client's address.
 ---@field server_addr string The server's.
-local _Path = {}
+local _StatePath = {}
 
 ---A packet that was received. Fields that its kind does not have are nil or empty.
 ---@class Packet

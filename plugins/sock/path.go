@@ -124,5 +124,5 @@ func diagram(ctx context.Context, of lua.Value, conn lua.Value) (*Picture, error
 	if of.IsNil() {
 		got = "nothing"
 	}
-	return nil, lua.Misusef("watch", "Watch or Path expected, got %s", got)
+	return nil, lua.Misusef("watch", "Watch or StatePath expected, got %s", got)
 }

@@ -18,7 +18,7 @@ sees, and what can escape it.`,
 			Name: "diagram", Params: "watch, [conn]", Returns: "Picture | nil, err", Call: diagram,
 			Doc: `Draws the state diagram of RFC 9293, with the states and arrows in heavy lines that a connection took, and when.
 
-It takes a Watch, with conn as watch:path does, or a Path. Times are those since the connection's first state, c the
+It takes a Watch, with conn as watch:path does, or a StatePath. Times are those since the connection's first state, c the
 client's and s the server's. What the diagram has no arrow for, a reset for one, is said below it.`,
 			Example: diagramExample,
 		},
@@ -51,9 +51,9 @@ func recorderTypes() []lua.Type {
 				{Name: "left_out", Doc: "How much was not kept: packets that nobody took soon enough, and what there was no room for.", Get: func(w *Watch) int { return w.left() }},
 			},
 			Methods: []lua.Func{
-				{Name: "path", Params: "[conn]", Returns: "Path | nil, err", Call: (*Watch).path,
+				{Name: "path", Params: "[conn]", Returns: "StatePath | nil, err", Call: (*Watch).path,
 					Doc: "The states of both ends of one connection: that which conn is an end of, or whose address conn is; without conn the only one. nil when it has seen none."},
-				{Name: "paths", Returns: "list of Path | nil, err", Call: (*Watch).paths, Doc: "The states of both ends of every connection, in the order in which they began."},
+				{Name: "paths", Returns: "list of StatePath | nil, err", Call: (*Watch).paths, Doc: "The states of both ends of every connection, in the order in which they began."},
 				{Name: "events", Returns: "list of Event | nil, err", Call: (*Watch).events, Doc: "Everything in the order of its time: states, calls and marks, and with packets = true the packets."},
 				{Name: "ladder", Returns: "Picture | nil, err", Call: (*Watch).ladder, Doc: "Draws the packets between two lifelines, with states, calls and marks (packets = true)."},
 				{Name: "mark", Params: "text", Call: func(w *Watch, text string) { w.mark(text) }, Doc: "Notes a text at this time."},
@@ -81,7 +81,7 @@ Marks, and the script's calls, stand in their places.`},
 			},
 		},
 		{
-			Name: "Path", Of: (*Path)(nil), Doc: "The states that the two ends of a connection went through. It prints as a time line.",
+			Name: "StatePath", Of: (*Path)(nil), Doc: "The states that the two ends of a connection went through. It prints as a time line.",
 			Fields: []lua.Field{
 				{Name: "client", Doc: "The client's states, by the kernel's names, in their order.", Get: func(p *Path) []string { return p.states(0) }},
 				{Name: "server", Doc: "The server's.", Get: func(p *Path) []string { return p.states(1) }},
