@@ -26,6 +26,8 @@ var samples = map[string]string{
 	"Epoll":     `assert(sys.epoll())`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
 	"Cache":     `dns.cache{}`,
+	"Watch":     `assert(sock.watch{port = 1})`,
+	"Capture":   `assert(sock.capture{on = assert(lab.new()):host("h")})`,
 }
 
 // values are what is put into every position: each kind of Lua value, and the odd ones of each.
