@@ -44,7 +44,7 @@ func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
 	if env == nil || env.flow == nil { // a handler, not part of a fiber
 		e.fiber = nil
 	}
-	e.base, e.done, e.limit, e.flow, e.strand = ctx, ctx.Done(), nil, f, &strand{at: f}
+	e.base, e.done, e.limit, e.flow, e.strand = ctx, ctx.Done(), nil, f, &strand{at: f, scope: e.scope}
 	f.strand.Store(e.strand)
 	defer f.strand.Store(nil)
 	w.baton.take(f.wait)
@@ -96,8 +96,8 @@ func (cb Callback) results(env *Env, rets []glua.LValue, err *thrown) ([]Value, 
 	if err == nil {
 		return values(rets), nil
 	}
-	if err := env.Err(); err != nil {
-		return nil, err
+	if why := env.Err(); why != nil {
+		return nil, &StoppedError{Where: err.where, Err: why}
 	}
 	return nil, cb.env.w.scriptError(err)
 }

@@ -13,6 +13,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	valueType    = reflect.TypeFor[Value]()
 	callbackType = reflect.TypeFor[Callback]()
+	closureType  = reflect.TypeFor[*Closure]()
 	bytesType    = reflect.TypeFor[[]byte]()
 	errorType    = reflect.TypeFor[error]()
 )

@@ -128,7 +128,7 @@ func luaType(t reflect.Type, names map[reflect.Type]string) string {
 		return "seconds"
 	case valueType:
 		return "value"
-	case callbackType:
+	case callbackType, closureType:
 		return "function"
 	case bytesType:
 		return "string"

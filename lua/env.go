@@ -32,6 +32,8 @@ type strand struct {
 	cancel      context.CancelCauseFunc // nil for a callback: its context is the caller's
 	interrupted atomic.Bool
 	handler     *Fiber // of a callback, once a script has asked for it
+	scope       *Scope // that it began in; see Computes
+	guests      atomic.Int32
 }
 
 // interrupt ends the run; the baton need not be held.

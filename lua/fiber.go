@@ -31,7 +31,7 @@ func (w *World) spawn(env *Env, fn glua.LValue, args []glua.LValue) *Fiber {
 	f := w.newFlow()
 	ctx, cancel := context.WithCancelCause(env.scope.ctx)
 	w.fiberID++
-	fb := &Fiber{w: w, id: w.fiberID, strand: &strand{at: f, cancel: cancel}}
+	fb := &Fiber{w: w, id: w.fiberID, strand: &strand{at: f, cancel: cancel, scope: env.scope}}
 	e := *env
 	e.base, e.done, e.limit, e.fiber, e.flow, e.strand = ctx, ctx.Done(), nil, fb, f, fb.strand
 	fb.env = &e

@@ -45,13 +45,15 @@ func (w *World) toLua(x any) glua.LValue {
 			return glua.LNil
 		}
 		return v.fn
+	case *Closure:
+		return w.closure(v)
 	}
 	return w.reflected(reflect.ValueOf(x))
 }
 
 func (w *World) reflected(v reflect.Value) glua.LValue {
 	switch v.Type() {
-	case valueType, durationType, callbackType, bytesType, reflect.TypeFor[time.Time]():
+	case valueType, durationType, callbackType, bytesType, closureType, reflect.TypeFor[time.Time]():
 		return w.toLua(v.Interface())
 	}
 	switch v.Kind() {

@@ -30,11 +30,24 @@ type Held struct {
 // NewScope makes a scope that ends with ctx's world at the latest. It belongs to its parent, if any.
 func NewScope(ctx context.Context, parent *Scope) *Scope {
 	s := &Scope{}
+	if EnvOf(ctx) != nil {
+		ctx = bare{ctx} // what runs in the scope is not part of the flow that made it
+	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	if parent != nil {
 		s.parent = parent.Own("scope", s.Close)
 	}
 	return s
+}
+
+// A bare context is one that no Env is found in.
+type bare struct{ context.Context }
+
+func (b bare) Value(key any) any {
+	if _, ok := key.(envKey); ok {
+		return nil
+	}
+	return b.Context.Value(key)
 }
 
 // Context ends when the scope does.

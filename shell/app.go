@@ -12,6 +12,7 @@ import (
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/fence"
 	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/lua/show"
 	"github.com/nsh-lab/nsh/plugins"
 )
 
@@ -207,6 +208,6 @@ func (a *app) about() string {
 }
 
 func banner(about string, width int) string {
-	return wrap(version()+about, "", "", width) +
-		wrap("help() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves", "", "", width)
+	return show.Wrap(version()+about, "", "", width) +
+		show.Wrap("help() says what there is, Tab completes, Ctrl-C stops a call, Ctrl-D leaves", "", "", width)
 }

@@ -37,7 +37,7 @@ func frontPage(x *lua.Index, width int) string {
 	if len(rows) > 0 {
 		b.WriteString("\nand these functions:\n\n" + columns(rows, width))
 	}
-	b.WriteString("\n" + wrap(`
+	b.WriteString("\n" + show.Wrap(`
 help("server") lists a module, help(server.start) explains a function, and a value's own type is explained by
 help(value) or by its name.
 
@@ -51,7 +51,7 @@ func helpPage(e *lua.Entry, width int) string {
 	var b strings.Builder
 	b.WriteString(heading(e, width))
 	if e.Doc != "" {
-		b.WriteString("\n" + wrap(e.Doc, "  ", "  ", width))
+		b.WriteString("\n" + show.Wrap(e.Doc, "  ", "  ", width))
 	}
 	if len(e.Options) > 0 {
 		b.WriteString("\nOptions\n" + optionRows(e.Options, width))
@@ -94,7 +94,7 @@ func heading(e *lua.Entry, width int) string {
 	case e.Kind == "constant":
 		return name + " = " + e.Returns + "\n"
 	}
-	return wrap(name+" → "+e.Returns, "", "    ", width)
+	return show.Wrap(name+" → "+e.Returns, "", "    ", width)
 }
 
 func label(e *lua.Entry) string {
@@ -151,35 +151,10 @@ func columns(rows [][2]string, width int) string {
 		case r[1] == "":
 			b.WriteString(name + "\n")
 		case w > column:
-			b.WriteString(wrap(name, "", "      ", width) + wrap(r[1], margin, margin, width))
+			b.WriteString(show.Wrap(name, "", "      ", width) + show.Wrap(r[1], margin, margin, width))
 		default:
-			b.WriteString(wrap(r[1], name+strings.Repeat(" ", column-w+2), margin, width))
+			b.WriteString(show.Wrap(r[1], name+strings.Repeat(" ", column-w+2), margin, width))
 		}
-	}
-	return b.String()
-}
-
-// wrap breaks text into lines; an empty line in it stays.
-func wrap(text, first, rest string, width int) string {
-	var b strings.Builder
-	for i, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
-		line := first
-		if i > 0 {
-			b.WriteString("\n")
-			line = rest
-		}
-		for j, word := range strings.Fields(paragraph) {
-			switch {
-			case j == 0:
-				line += word
-			case show.Width(line)+1+show.Width(word) > width-1:
-				b.WriteString(line + "\n")
-				line = rest + word
-			default:
-				line += " " + word
-			}
-		}
-		b.WriteString(line + "\n")
 	}
 	return b.String()
 }
