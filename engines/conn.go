@@ -31,6 +31,8 @@ type Conn struct {
 	// Data is the handler's own.
 	Data any
 
+	object any // see Object; c.mu guards it
+
 	mu    sync.Mutex
 	face  any
 	loop  Loop     // nil: a flow of its own, in the linear style
@@ -121,7 +123,7 @@ func (c *Conn) closeDescriptor() bool {
 		f.poke()
 		// Wakes a ppoll that has no wake-up in its set. Where there is one it is no more than a close: another process
 		// may have the connection, too.
-		if f.parked == nil && f.driven == nil && f.wake.descriptor() < 0 && c.refs.Load() != closedBit+1 {
+		if f.parked == nil && f.driven == nil && f.by == nil && f.wake.descriptor() < 0 && c.refs.Load() != closedBit+1 {
 			raw.Shutdown(c.fd, syscall.SHUT_RDWR)
 		}
 	}

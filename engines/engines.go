@@ -91,3 +91,6 @@ type Role struct {
 	Name string
 	Run  func(args []string) int // the exit code
 }
+
+// RolePrefix marks the first argument when nsh starts itself again in a role.
+const RolePrefix = "nsh-role:"

@@ -15,7 +15,7 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		return
 	}
 	f := c.waiting()
-	if f.parked == nil && f.driven == nil {
+	if f.parked == nil && f.driven == nil && f.by == nil {
 		// Others may send on this connection, and so change what it waits for. WakeUps has made this before the accept.
 		if _, err := f.wake.ensure(); err != nil {
 			c.blame(err)

@@ -22,8 +22,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.gram != nil {
 		return c.gram.take(p)
 	}
-	n, errno := c.recvNow(p)
-	return c.received(n, errno)
+	n, err := c.received(c.recvNow(p))
+	if err != nil && err != syscall.EAGAIN {
+		c.settle() // under a loop that has not asked for it, the end is news
+	}
+	return n, err
 }
 
 // TryRecv is Read for a caller that would rather call Recv than wait for anybody: where another thread makes the calls
@@ -123,7 +126,7 @@ func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
 		return c.gram.take(p)
 	}
 	for {
-		if c.eventful() {
+		if c.Eventful() {
 			n, errno := c.recvNow(p)
 			return c.received(n, errno)
 		}
@@ -154,11 +157,4 @@ func (f *flow) recvOnce(ctx context.Context, p []byte) (n int, errno syscall.Err
 	f.count.Syscalls.Add(1)
 	n, errno = raw.Recv(f.fd, p, 0)
 	return n, errno, true, nil
-}
-
-// eventful says whether an event loop, rather than a flow of control, waits for the connection.
-func (c *Conn) eventful() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.loop != nil
 }

@@ -26,7 +26,7 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	if c.gram != nil {
 		return c.answer(ctx, data)
 	}
-	if c.eventful() {
+	if c.Eventful() {
 		return c.enqueue(data, true)
 	}
 	f := c.waiting()

@@ -29,6 +29,12 @@ type Preparer interface {
 	Prepare(ln *Listener) error
 }
 
+// A Starter is an Engine that may find out only when it serves that it cannot. Start waits for Started, whose error is
+// Start's.
+type Starter interface {
+	Started(ctx context.Context) error
+}
+
 // Start listens and serves until ctx ends or Stop is called.
 func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, error) {
 	if err := fits(model, app, cfg.Known); err != nil {
@@ -67,6 +73,12 @@ func Start(ctx context.Context, model Model, cfg Config, app App) (*Server, erro
 	ln.hub.base, ln.wait.base = ctx, ctx
 	s.unhook = context.AfterFunc(ctx, ln.halt)
 	Go(fmt.Sprintf("model %q", model.Name), func() error { return engine.Serve(ctx, ln, app) }, s.ended)
+	if st, ok := engine.(Starter); ok {
+		if err := st.Started(ctx); err != nil {
+			s.Stop()
+			return nil, fmt.Errorf("model %q: %w", model.Name, err)
+		}
+	}
 	return s, nil
 }
 

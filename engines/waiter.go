@@ -28,9 +28,10 @@ type waiter struct {
 	count   *Counters
 	in, out side
 	closed  atomic.Bool
-	parked  *parked // nil: ppoll, or
-	driven  *driven // by a loop
-	wake    waker   // of ppoll
+	parked  *parked  // nil: ppoll, or
+	driven  *driven  // by a loop
+	by      Outsider // in a way of somebody else's
+	wake    waker    // of ppoll
 }
 
 // A side is one direction of a waiter.
@@ -66,6 +67,8 @@ func (w *waiter) poke() {
 		}
 	case w.parked != nil:
 		w.parked.poke()
+	case w.by != nil:
+		w.by.Poked()
 	default:
 		w.wake.notify()
 	}
@@ -77,6 +80,9 @@ func (w *waiter) wait(ctx context.Context, want Interest) (Interest, error) {
 		r := &request{kind: toWait, want: want}
 		_, err := w.driven.await(ctx, w, r)
 		return r.ready, err
+	}
+	if w.by != nil {
+		return w.outside(ctx, want)
 	}
 	if w.parked != nil {
 		if want&Out != 0 {

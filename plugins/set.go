@@ -110,7 +110,7 @@ func (s *Set) Attach(w *lua.World) { *lua.State(w, func() *Set { return &Set{} }
 func SetOf(w *lua.World) *Set { return lua.State(w, func() *Set { return &Set{} }) }
 
 // RolePrefix marks the first argument when nsh starts itself again in a role.
-const RolePrefix = "nsh-role:"
+const RolePrefix = engines.RolePrefix
 
 // Role finds the role that a command line asks for: its first argument is RolePrefix and the name.
 func (s *Set) Role(args []string) (run func() int, ok bool) {

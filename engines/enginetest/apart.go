@@ -14,7 +14,7 @@ import (
 )
 
 // apartRole is the name under which the suite starts this program as a child of a server whose handlers run apart.
-const apartRole = "enginetest-apart"
+const apartRole = engines.RolePrefix + "enginetest-apart"
 
 // What Apps apart tell of what the rows want to know. The name of an App is its Recipe.
 const (

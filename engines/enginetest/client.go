@@ -24,6 +24,7 @@ func dial(ctx context.Context, addr string) (*net.TCPConn, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		c.SetDeadline(deadline)
 	}
+	context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) }) // an end before that, too
 	return c.(*net.TCPConn), nil
 }
 

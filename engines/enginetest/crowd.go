@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nsh-lab/nsh/engines"
 )
 
 // crowdRole is the name under which the suite starts this program as clients.
-const crowdRole = "enginetest-crowd"
+const crowdRole = engines.RolePrefix + "enginetest-crowd"
 
 // crowd has n clients in another process, all of them open at the same time.
 func crowd(n int) func(context.Context, Starter, kit) error {

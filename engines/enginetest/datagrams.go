@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -16,9 +15,6 @@ func StartDatagrams(model engines.Model, cfg engines.Config) Starter {
 	cfg.Proto = "udp"
 	return StartWith(model, cfg)
 }
-
-// RunDatagrams runs the rows for datagram servers as subtests.
-func RunDatagrams(t *testing.T, p Promise, start Starter) { runRows(t, DatagramRows(p), start) }
 
 // DatagramRows lists the rows for a model that serves UDP.
 func DatagramRows(p Promise) []Row {

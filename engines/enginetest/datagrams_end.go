@@ -99,7 +99,11 @@ func datagramKept(ctx context.Context, start Starter) error {
 		}
 		defer c.Close()
 		fmt.Fprint(c, "hello")
-		peer = <-kept
+		select {
+		case peer = <-kept:
+		case <-ctx.Done():
+			return errors.New("the handler was never called")
+		}
 		if peer.PeerAddr().String() != c.LocalAddr().String() || peer.LocalAddr() != s.Addr() {
 			return fmt.Errorf("%v to %v, and not %v to %v", peer.PeerAddr(), peer.LocalAddr(), c.LocalAddr(), s.Addr())
 		}

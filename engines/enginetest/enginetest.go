@@ -5,7 +5,9 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -77,6 +79,47 @@ func Rows(p Promise) []Row {
 		rows = append(rows, Row{"is what it says", "seen from outside, the model is what its name says", p.Is})
 	}
 	return rows
+}
+
+// RowGrace is how long a row may take beyond its limit, to stop what it has started and to see that all is given back.
+const RowGrace = 10 * time.Second
+
+// Check runs the row, and says what was seen if it does not hold, or what was left behind. A row that does not end by
+// itself is left alone after limit and RowGrace, with its servers stopped.
+func (r Row) Check(ctx context.Context, limit time.Duration, start Starter) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var mu sync.Mutex
+	var started []Running
+	noting := func(ctx context.Context, app engines.App) (Running, error) {
+		s, err := start(ctx, app)
+		if err == nil {
+			mu.Lock()
+			started = append(started, s)
+			mu.Unlock()
+		}
+		return s, err
+	}
+	before := takeCensus()
+	done := make(chan error, 1)
+	engines.Go("the row "+r.Name, func() error { return r.Run(ctx, noting) }, func(err error) { done <- err })
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+	case <-time.After(limit + RowGrace):
+		mu.Lock()
+		defer mu.Unlock()
+		for _, s := range started {
+			s.Stop()
+		}
+		return fmt.Errorf("no end after %v", limit+RowGrace)
+	}
+	if err := before.restored(ctx); err != nil {
+		return wrap("left behind", err)
+	}
+	return nil
 }
 
 // both runs a row with the event form of an App and with the linear one, as far as the model has them.

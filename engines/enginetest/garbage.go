@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -13,7 +12,7 @@ import (
 
 // RunNoGarbage counts what the whole process allocates while a model of event loops echoes messages: the client is raw
 // calls only.
-func RunNoGarbage(t *testing.T, model engines.Model) {
+func RunNoGarbage(t Test, model engines.Model) {
 	s, err := engines.Start(context.Background(), model, engines.Config{},
 		engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }})
 	if err != nil {

@@ -3,29 +3,42 @@ package enginetest
 import (
 	"context"
 	"os"
-	"testing"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/child"
 )
 
+// A Test is a *testing.T, as far as the suite needs one. What ships has the rows, and does not import package testing.
+type Test interface {
+	Context() context.Context
+	TempDir() string
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Skip(args ...any)
+	Skipf(format string, args ...any)
+}
+
+// A Parent is a Test that has subtests of its own kind.
+type Parent[T any] interface {
+	Test
+	Run(name string, f func(T)) bool
+}
+
 // Run runs every row as a subtest. After each, nothing may be left behind.
-func Run(t *testing.T, p Promise, start Starter) { runRows(t, Rows(p), start) }
+func Run[T Parent[T]](t T, p Promise, start Starter) { runRows(t, Rows(p), start) }
 
 // RunBare runs those for native handlers in children of fork.
-func RunBare(t *testing.T, p Promise, start Starter) { runRows(t, BareRows(p), start) }
+func RunBare[T Parent[T]](t T, p Promise, start Starter) { runRows(t, BareRows(p), start) }
 
-func runRows(t *testing.T, rows []Row, start Starter) {
+// RunDatagrams runs the rows for datagram servers as subtests.
+func RunDatagrams[T Parent[T]](t T, p Promise, start Starter) { runRows(t, DatagramRows(p), start) }
+
+func runRows[T Parent[T]](t T, rows []Row, start Starter) {
 	for _, row := range rows {
-		t.Run(row.Name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), RowLimit)
-			defer cancel()
-			before := takeCensus()
-			if err := row.Run(ctx, start); err != nil {
+		t.Run(row.Name, func(t T) {
+			if err := row.Check(context.Background(), RowLimit, start); err != nil {
 				t.Fatalf("%s: %v", row.What, err)
-			}
-			if err := before.restored(ctx); err != nil {
-				t.Fatalf("left behind: %v", err)
 			}
 		})
 	}
@@ -33,7 +46,7 @@ func runRows(t *testing.T, rows []Row, start Starter) {
 
 // RunShortage tests what a model does when accept finds no free descriptor, in a process of its own whose limit is
 // lowered. The test binary's TestMain must be Main with the same model.
-func RunShortage(t *testing.T, model engines.Model) {
+func RunShortage(t Test, model engines.Model) {
 	ctx, cancel := context.WithTimeout(context.Background(), RowLimit)
 	defer cancel()
 	if err := shortage(ctx, model.Name); err != nil {
@@ -54,7 +67,7 @@ func RunEventCrowd(ctx context.Context, start Starter, n int) error {
 
 // Main is TestMain for packages that use this one: the suite starts the test binary again, as clients in another
 // process and as a server with few descriptors.
-func Main(m *testing.M, models ...engines.Model) {
+func Main(m interface{ Run() int }, models ...engines.Model) {
 	if code, ok := Dispatch(os.Args[1:], models...); ok {
 		os.Exit(code)
 	}
@@ -82,12 +95,17 @@ func Dispatch(args []string, models ...engines.Model) (code int, ok bool) {
 	return 0, false
 }
 
-// Roles are what the suite starts this program again as.
+// Roles are what the suite starts a test binary again as.
 func Roles(models ...engines.Model) []engines.Role {
+	return append(RowRoles(),
+		engines.Role{Name: serverRole, Run: func(args []string) int { return runServer(args, models) }},
+		engines.Role{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }})
+}
+
+// RowRoles are those that rows need, in nsh itself, too. Their names begin with engines.RolePrefix.
+func RowRoles() []engines.Role {
 	return []engines.Role{
 		{Name: crowdRole, Run: runCrowd},
-		{Name: serverRole, Run: func(args []string) int { return runServer(args, models) }},
 		{Name: apartRole, Run: func([]string) int { return child.Main(&apartMaker{}) }},
-		{Name: shortageRole, Run: func(args []string) int { return runShortage(args, models) }},
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"testing"
 
 	"github.com/nsh-lab/nsh/engines"
 )
@@ -48,12 +47,12 @@ func runServer(args []string, models []engines.Model) int {
 
 // ThreadsOf runs a server of a model under strace and says which of its threads made which system calls on its
 // connections. The test is skipped where there is no strace, or it may not trace.
-func ThreadsOf(t *testing.T, model, style string) map[string]map[string]int {
+func ThreadsOf(t Test, model, style string) map[string]map[string]int {
 	return threadsIn(traceOf(t, model, style))
 }
 
 // CallsOf does the same and says how often it made which system calls that have to do with sockets and rings.
-func CallsOf(t *testing.T, model, style string) map[string]int {
+func CallsOf(t Test, model, style string) map[string]int {
 	calls := map[string]int{}
 	for line := range strings.Lines(traceOf(t, model, style)) {
 		if m := regexp.MustCompile(`^\d+ +([a-z0-9_]+)\(`).FindStringSubmatch(line); m != nil {
@@ -64,7 +63,7 @@ func CallsOf(t *testing.T, model, style string) map[string]int {
 }
 
 // traceOf is what strace writes about a server that some clients talk to.
-func traceOf(t *testing.T, model, style string) string {
+func traceOf(t Test, model, style string) string {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
