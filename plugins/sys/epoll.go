@@ -24,6 +24,7 @@ type Epoll struct {
 	table   sync.Mutex
 	objects map[uint32]lua.Value // by ticket
 	tickets map[waitable]uint32
+	waited  map[waitable]bool // of those registered, who wants to know of waits
 	last    uint32
 	sweepAt int
 }
@@ -36,13 +37,21 @@ func epoll(env *lua.Env) (*Epoll, error) {
 	if errno != 0 {
 		return nil, fault("epoll", "", errno)
 	}
-	e := &Epoll{descriptor: descriptor{num: num}, objects: map[uint32]lua.Value{}, tickets: map[waitable]uint32{}, sweepAt: 64}
+	e := &Epoll{descriptor: descriptor{num: num}, objects: map[uint32]lua.Value{}, tickets: map[waitable]uint32{}, waited: map[waitable]bool{}, sweepAt: 64}
 	e.own(env, fmt.Sprintf("epoll %d", num))
 	return e, nil
 }
 
-func (e *Epoll) register(fd, events lua.Value) error {
-	return e.control("register", unix.EPOLL_CTL_ADD, fd, events)
+func (e *Epoll) register(env *lua.Env, fd, events lua.Value) error {
+	err := e.control("register", unix.EPOLL_CTL_ADD, fd, events)
+	if x, ok := waitableIn(fd); ok && err == nil {
+		if _, wants := waitedOf(env.World(), x); wants {
+			e.table.Lock()
+			e.waited[x] = true
+			e.table.Unlock()
+		}
+	}
+	return err
 }
 
 func (e *Epoll) modify(fd, events lua.Value) error {
@@ -96,6 +105,7 @@ func (e *Epoll) control(op string, code int, fd, events lua.Value) error {
 	case unix.EPOLL_CTL_DEL:
 		delete(e.objects, ticket)
 		delete(e.tickets, x)
+		delete(e.waited, x)
 	}
 	return nil
 }
@@ -106,11 +116,13 @@ func (e *Epoll) wait(ctx context.Context, timeout *time.Duration) ([]Ready, erro
 		return nil, err
 	}
 	defer e.done()
-	waiting := waiter{ctx, []*descriptor{&e.descriptor}, deadline(timeout)}
+	waiting := waiter{ctx: ctx, on: []*descriptor{&e.descriptor}, until: deadline(timeout), pays: e.attend(ctx)}
+	found := false
+	defer func() { waiting.pays.over(found) }()
 	fds := [2]raw.PollFd{{Fd: int32(e.num), Events: raw.PollIn}, {Events: raw.PollIn}}
 	events := make([]raw.EpollEvent, most)
 	out := []Ready{}
-	_, err := waiting.run(func(wakeup int, left time.Duration) (bool, error) {
+	found, err := waiting.run(func(wakeup int, left time.Duration) (bool, error) {
 		// The call itself comes first: there may be something, and a ppoll before it would be for nothing.
 		n, errno := raw.EpollWait(e.num, events, 0)
 		if n > 0 || errno != 0 {
@@ -132,6 +144,21 @@ func (e *Epoll) wait(ctx context.Context, timeout *time.Duration) ([]Ready, erro
 		return nil, e.fault("wait", "", err)
 	}
 	return out, nil
+}
+
+// attend pays attention to the listeners that are registered.
+func (e *Epoll) attend(ctx context.Context) *attention {
+	e.table.Lock()
+	var list []waitable
+	for x := range e.waited {
+		list = append(list, x)
+	}
+	e.table.Unlock()
+	a, w := &attention{}, lua.EnvOf(ctx).World()
+	for _, x := range list {
+		a.to(w, x)
+	}
+	return a
 }
 
 func errnoErr(errno syscall.Errno) error {

@@ -109,13 +109,22 @@ type waitable interface {
 	Closed() bool
 }
 
+// waitableIn is the object, or the bare number, that a value is.
+func waitableIn(v lua.Value) (waitable, bool) {
+	if n, ok := v.Number(); ok && n >= 0 && n == float64(int32(n)) {
+		return bareNumber(n), true
+	}
+	x, ok := v.Object().(waitable)
+	return x, ok
+}
+
 // waitableOf is the object behind a value, and the descriptor if it is one of the script's own.
 func waitableOf(arg string, v lua.Value) (waitable, *descriptor, error) {
-	x, ok := v.Object().(waitable)
+	x, ok := waitableIn(v)
 	if !ok {
 		return nil, nil, lua.Misusef(arg, "Fd expected, got %s", describe(v))
 	}
-	if x.Closed() {
+	if x.Fileno() < 0 {
 		return nil, nil, lua.Misusef(arg, "the descriptor is closed")
 	}
 	switch d := x.(type) {

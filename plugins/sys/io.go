@@ -32,7 +32,7 @@ func (f *Fd) retry(ctx context.Context, events int16, flags int, call func() sys
 			return errno
 		}
 		if w == nil {
-			w = &waiter{ctx, []*descriptor{&f.descriptor}, f.patience(events)}
+			w = &waiter{ctx: ctx, on: []*descriptor{&f.descriptor}, until: f.patience(events)}
 		}
 		ready, err := w.poll([]raw.PollFd{{Fd: int32(f.num), Events: events}})
 		switch {

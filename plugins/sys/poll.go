@@ -16,9 +16,16 @@ type pollRow struct {
 }
 
 // pollCall is poll(2): those rows for which something has happened.
-func pollCall(ctx context.Context, fds []pollRow, timeout *time.Duration) ([]Ready, error) {
+func pollCall(ctx context.Context, fds []pollRow, timeout *time.Duration) (_ []Ready, err error) {
 	waiting := waiter{ctx: ctx, until: deadline(timeout)}
 	defer func() { releaseAll(waiting.on) }()
+	objects := make([]lua.Value, len(fds))
+	for i, row := range fds {
+		objects[i] = row.Fd
+	}
+	found := false
+	waiting.pays = attend(ctx, objects)
+	defer func() { waiting.pays.over(found) }()
 	set := make([]raw.PollFd, len(fds), len(fds)+1)
 	for i, row := range fds {
 		bits, err := mask("fds", row.Events, pollEvents())
@@ -40,7 +47,7 @@ func pollCall(ctx context.Context, fds []pollRow, timeout *time.Duration) ([]Rea
 		}
 		set[i] = raw.PollFd{Fd: int32(x.Fileno()), Events: int16(bits)}
 	}
-	found, err := waiting.poll(set)
+	found, err = waiting.poll(set)
 	if err != nil {
 		return nil, fault("poll", "", err)
 	}

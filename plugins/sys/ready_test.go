@@ -22,8 +22,19 @@ equal(a:recv(1, sys.MSG_OOB), "!")
 takes(0.05, function() local x, y, z = sys.select({r}, nil, nil, 0.05) equal(#x + #y + #z, 0) end)
 takes(0.05, function() sys.select({}, {}, {}, 0.05) end)
 w:close() equal(names((sys.select({r}, {}, {}, 1))), "r") equal(r:read(1), "")
-raises("argument 1 (r): [2]: Fd expected, got 1", sys.select, {r, 1}) raises("argument 2 (w): [1]: Fd expected, got table", sys.select, {}, {{}})
+raises("argument 1 (r): [2]: Fd expected, got 1.5", sys.select, {r, 1.5}) raises("[1]: Fd expected, got -1", sys.select, {-1}) raises("argument 2 (w): [1]: Fd expected, got table", sys.select, {}, {{}})
 raises("seconds cannot be negative", sys.select, {}, {}, {}, -1)`)
+}
+
+// TestNumbers: descriptors can be waited for by their bare numbers, as in C, and come back as numbers.
+func TestNumbers(t *testing.T) {
+	holds(t, `
+local r, w = sys.pipe() local n = r:fileno()
+equal(#sys.select({n}, {}, {}, 0), 0) w:write("x")
+equal(sys.select({n}, {}, {}, 1)[1], n) equal(sys.poll({{n, "IN"}}, 1)[1].fd, n) equal(select(2, sys.select({}, {w:fileno()}, {}, 1))[1], w:fileno())
+local ep = sys.epoll() ep:register(n, "IN") fails("EEXIST", ep:register(n, "IN")) fails("EEXIST", ep:register(r, "IN"))
+equal(ep:wait(1)[1].fd, n) equal(ep:unregister(n), true) equal(#ep:wait(0), 0)
+equal(sys.poll({{900, "IN"}}, 0)[1].events, sys.POLLNVAL) fails("EBADF", ep:register(900, "IN"))`)
 }
 
 // TestSelectLimit: descriptor 1024 has no bit; poll and epoll have no such end. The wake-up has no bit either then, and

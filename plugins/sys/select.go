@@ -24,6 +24,9 @@ func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration
 	lists := [3]selection{{name: "r", list: r}, {name: "w", list: w}, {name: "x", list: x}}
 	waiting := waiter{ctx: ctx, until: deadline(timeout)}
 	defer func() { releaseAll(waiting.on) }()
+	found := false
+	waiting.pays = attend(ctx, r, w, x)
+	defer func() { waiting.pays.over(found) }()
 	var wanted [3]raw.FdSet
 	for i := range lists {
 		if waiting.on, err = lists[i].fill(&wanted[i], waiting.on); err != nil {
@@ -31,7 +34,7 @@ func selectCall(ctx context.Context, r, w, x []lua.Value, timeout *time.Duration
 		}
 	}
 	var got [3]raw.FdSet
-	_, err = waiting.run(func(wakeup int, left time.Duration) (bool, error) {
+	found, err = waiting.run(func(wakeup int, left time.Duration) (bool, error) {
 		got = wanted
 		hasBit := wakeup >= 0 && wakeup < raw.FdSetSize
 		if hasBit {
@@ -92,6 +95,19 @@ func (s *selection) in(set *raw.FdSet) objects {
 		}
 	}
 	return out
+}
+
+// attend pays attention to the listeners in the lists.
+func attend(ctx context.Context, lists ...[]lua.Value) *attention {
+	a, w := &attention{}, lua.EnvOf(ctx).World()
+	for _, list := range lists {
+		for _, v := range list {
+			if x, ok := waitableIn(v); ok {
+				a.to(w, x)
+			}
+		}
+	}
+	return a
 }
 
 func releaseAll(on []*descriptor) {

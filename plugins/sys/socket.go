@@ -168,7 +168,7 @@ func (f *Fd) connect(ctx context.Context, addr string) error {
 // connected waits for the end of a connect that is in progress: the socket becomes writable, and SO_ERROR says how it
 // went (connect(2), EINPROGRESS).
 func (f *Fd) connected(ctx context.Context) error {
-	w := waiter{ctx, []*descriptor{&f.descriptor}, f.patience(raw.PollOut)}
+	w := waiter{ctx: ctx, on: []*descriptor{&f.descriptor}, until: f.patience(raw.PollOut)}
 	ready, err := w.poll([]raw.PollFd{{Fd: int32(f.num), Events: raw.PollOut}})
 	switch {
 	case err != nil:

@@ -106,8 +106,8 @@ func (ws *wakes) get() (*wake, error) {
 	return &wake{fd: fd}, nil
 }
 
-// mostIdle is how many eventfds stay for the calls to come.
-const mostIdle = 8
+// mostIdle is how many eventfds stay for the calls to come: a loop waits again and again, many fibers one after the other.
+const mostIdle = 1
 
 func (ws *wakes) put(w *wake) {
 	ws.mu.Lock()
@@ -135,6 +135,7 @@ type waiter struct {
 	ctx   context.Context
 	on    []*descriptor // those of the script's that it uses
 	until time.Time     // zero is for ever
+	pays  *attention    // nil where nobody wants any
 }
 
 // run calls look again and again, with the wake-up to have in its set and the time that is left (negative is for ever),
@@ -148,6 +149,10 @@ func (w *waiter) run(look func(wakeup int, left time.Duration) (found bool, err 
 	}
 	defer pool.put(wk)
 	defer context.AfterFunc(w.ctx, wk.notify)()
+	if w.pays != nil {
+		w.pays.wakes(wk)
+		defer w.pays.wakes(nil)
+	}
 	for _, d := range w.on {
 		d.watch(wk)
 		defer d.unwatch(wk)
@@ -160,6 +165,9 @@ func (w *waiter) run(look func(wakeup int, left time.Duration) (found bool, err 
 		left := w.left()
 		if wk.fd < 0 && (left < 0 || left > slice) {
 			left = slice
+		}
+		if w.pays != nil && w.pays.isEnded() {
+			left = 0 // what is ready now is all there will be
 		}
 		found, err := look(wk.fd, left)
 		switch {
