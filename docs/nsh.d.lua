@@ -808,6 +808,14 @@ function _Conn:send(data) end
 ---@return any?, Error?
 function _Conn:recv(what, options) end
 
+---In an event model: what the connection is to be waited for. It is not to be read from while its output queue is full, and to be written to while there is something in that; nil when nothing is left to do, because both ends are done, or an error has ended it.
+---@return "IN"
+function _Conn:wants() end
+
+---In an event model: gives the kernel what is queued, as far as it takes it without waiting.
+---@return any
+function _Conn:flush() end
+
 ---Ends one direction: "write" (the default) sends FIN and still receives, "read", or "both".
 ---@param how? string
 ---@return boolean?, Error?
@@ -843,6 +851,51 @@ function _Conn:state() end
 ---@return number
 function _Conn:fileno() end
 
+---What run of server.define accepts from. sys.select, sys.poll and sys.epoll take it as it is; they also return, with nothing ready, when a connection has changed without their seeing it, because another handler has sent on it or it was closed: then conn:wants() has another answer.
+---@class Listener
+local _Listener = {}
+
+---Takes the next connection; nil alone is the stop, after which run returns. With style "event" it does not wait: nil, EAGAIN where there is none. With style "linear" it waits.
+---@return any?, Error?
+function _Listener:accept() end
+
+---The file descriptor, which sys.select, sys.poll and sys.epoll take in place of the listener, too.
+---@return number
+function _Listener:fileno() end
+
+---The connections that want something else than conn:wants() said last, or are over, each once: for an engine that has told the kernel what it waits for (epoll), to do so again before it waits. With listener:on_wait, those whose handlers are to go on and look.
+---@return Conn[]
+function _Listener:changed() end
+
+---Closes a connection that the engine cannot serve, and counts it in stats().errors with the reason.
+---@param conn Conn
+---@param why string
+---@return boolean?, Error?
+function _Listener:refuse(conn, why) end
+
+---Has f(what, events) called where accept, conn:recv and conn:send would wait, in the flow that waits: what is the connection, or the listener, events "IN", "OUT" or "IN|OUT". It returns when what is waited for may be there: a coroutine yields in it, and is resumed. Say it before the first accept.
+---@param f function
+---@return boolean?, Error?
+function _Listener:on_wait(f) end
+
+---What run of server.define calls, with style "event". An error in the script's function is counted and ends its connection, not the engine: conn:wants() is nil then.
+---@class Handler
+---@field on_open function on_open(conn): a connection was accepted
+---@field on_data function on_data(conn, data) with what conn:recv gave
+---@field on_readable function on_readable(conn): there is something to read, which the handler does for itself; nil unless the server was started with one
+---@field on_writable function on_writable(conn): there is room again; the script's function is called if it waits for that
+---@field on_close function on_close(conn): the end, with what is queued sent as far as it goes; closes the descriptor
+local _Handler = {}
+
+---What server.test has found: the rows of the suite, in their order, and how many hold.
+---@class Grades
+---@field model string the model's name
+---@field held number how many rows hold
+---@field failed number how many do not
+---@field skipped number how many were left out
+---@field printed boolean the rows were printed already
+local _Grades = {}
+
 ---Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.
 ---@class serverlib
 server = {}
@@ -872,6 +925,30 @@ server = {}
 ---@param options? server_start_options
 ---@return Server?, Error?
 function server.start(options) end
+
+---@class server_define_options
+---@field style string what run calls: handler(conn), once for each connection (linear), or handler.on_data(conn, data) and the like (event)
+---@field about? string what it is, for server.models()
+---@field run function function(listener, handler): the engine, which returns when listener:accept() is nil, which is the stop
+---@field at_once? number how many connections it serves at once, for server.test; 0 is as many as come
+---@field replace? boolean take the place of a model that was defined before; servers that run go on
+
+---Makes a server model out of Lua code; server.start{model = name} runs it with every option that nsh's own models have.
+---@param name string
+---@param options? server_define_options
+---@return boolean?, Error?
+function server.define(name, options) end
+
+---@class server_test_options
+---@field row? string this row only, by its name; all of them when absent
+---@field timeout? number seconds for each row; one that does not end within them does not hold
+---@field quiet? boolean print nothing meanwhile; the result prints as all rows then
+
+---Runs the suite that nsh's own models pass on a model, one of its own or one from server.define, and prints which rows hold and what was seen where one does not.
+---@param name string
+---@param options? server_test_options
+---@return any[]
+function server.test(name, options) end
 
 ---Lists the server models, and which of them this machine can run.
 ---@return any[]

@@ -31,8 +31,6 @@ type Conn struct {
 	// Data is the handler's own.
 	Data any
 
-	object any // see Object; c.mu guards it
-
 	mu    sync.Mutex
 	face  any
 	loop  Loop     // nil: a flow of its own, in the linear style

@@ -118,16 +118,6 @@ func (ln *Listener) Closed() bool { return ln.closed.Load() }
 // Owns says whether the connection came from the listener.
 func (ln *Listener) Owns(c *Conn) bool { return c.hub == ln.hub }
 
-// Object is what make has made of the connection at the first call: a script's side of it.
-func (c *Conn) Object(make func() any) any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.object == nil {
-		c.object = make()
-	}
-	return c.object
-}
-
 // An Outsider waits for a connection in the place of the kernel and of Go's poller.
 type Outsider interface {
 	// Wait returns when what is wanted may be there: whoever waits looks again. Poked, which comes from any goroutine,

@@ -169,6 +169,22 @@ func send(call *lua.Call) int {
 	return call.ReturnInt(n)
 }
 
+// wants is conn:wants().
+func (c *Conn) wants() (any, error) {
+	if !c.Eventful() && !c.Conn.Closed() {
+		return nil, lua.Misusef("", "no event loop waits for this connection: its handler does, in recv and send")
+	}
+	switch c.Wants() {
+	case engines.In:
+		return "IN", nil
+	case engines.Out:
+		return "OUT", nil
+	case engines.In | engines.Out:
+		return "IN|OUT", nil
+	}
+	return nil, nil
+}
+
 func (c *Conn) close() {
 	c.held.Release()
 	c.Conn.Close()

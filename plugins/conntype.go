@@ -26,6 +26,10 @@ func ConnType() lua.Type {
 			{Name: "recv", Params: "[what], options", Returns: "data | nil (end of stream) | nil, err", Direct: recv,
 				Call: func(c *Conn, ctx context.Context, what lua.Value, o RecvOptions) (string, error) { return "", nil },
 				Doc:  "Receives: without an argument what is there, at least a byte; with a number exactly so many bytes; with \"line\" a line without its end. nil is the end of the stream. When it ends too early the error's code is EOF and err.partial has what came. In an event handler it takes what is there, or is nil and EAGAIN."},
+			{Name: "wants", Returns: "\"IN\", \"OUT\", \"IN|OUT\" or nil", Call: (*Conn).wants,
+				Doc: "In an event model: what the connection is to be waited for. It is not to be read from while its output queue is full, and to be written to while there is something in that; nil when nothing is left to do, because both ends are done, or an error has ended it."},
+			{Name: "flush", Returns: "bytes left", Call: func(c *Conn) int { return c.Flush() },
+				Doc: "In an event model: gives the kernel what is queued, as far as it takes it without waiting."},
 			{Name: "shutdown", Params: "[how]", Doc: "Ends one direction: \"write\" (the default) sends FIN and still receives, \"read\", or \"both\".", Call: shutdown},
 			{Name: "close", Doc: "Closes the connection. In an event handler what is queued is sent first.", Call: (*Conn).close},
 			{Name: "reset", Doc: "Ends the connection with RST instead of FIN; what is in flight is lost and nothing stays in TIME_WAIT.", Call: (*Conn).reset},
@@ -44,10 +48,10 @@ func ConnType() lua.Type {
 }
 
 func fileno(c *Conn) (int, error) {
-	if c.Closed() {
-		return 0, lua.Misusef("", "the connection is closed")
+	if n := c.Fileno(); n >= 0 { // one that is about to be closed, when all is sent, has it still
+		return n, nil
 	}
-	return c.Fileno(), nil
+	return 0, lua.Misusef("", "the connection is closed")
 }
 
 func shutdown(c *Conn, how string) error {

@@ -70,6 +70,7 @@ var rooms = []room{
 	{"lua", []string{"golang.org/x/sys", "github.com/yuin/gopher-lua", "lua/show"}, "the only importer of gopher-lua, and nothing else of nsh"},
 	{"plugins/std", []string{"plugins", "engines"}, "the list of what ships sees all that ships"},
 	{"plugins/plugintest", []string{"plugins", "lua", "engines", "internal/"}, "the kit sees the contract"},
+	{"plugins/server", []string{"golang.org/x/sys", "plugins", "lua", "engines", "engines/handlers", "engines/child", "engines/enginetest", "internal/"}, "server.test runs the suite; otherwise as any plugin"},
 	{"plugins/*", []string{"golang.org/x/sys", "github.com/miekg/dns", "plugins", "lua", "engines", "engines/handlers", "engines/child", "engines/crowd", "internal/"}, "a plugin never sees its siblings: what they share is in plugins"},
 	{"plugins", []string{"golang.org/x/sys", "lua", "engines", "internal/load"}, "the contract knows no plugin; a Load is made by several"},
 	{"shell", []string{"golang.org/x/sys", "github.com/chzyer/readline", "plugins", "lua", "engines", "internal/fence"}, "the person's side sees declarations, never a concrete plugin"},

@@ -101,7 +101,7 @@ func linearApp(cb lua.Callback, scope *lua.Scope, warn *reporter) engines.App {
 	return engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
 		own := lua.NewScope(ctx, scope)
 		defer own.Close()
-		_, err := cb.Call(cb.Env().Under(ctx).WithScope(own), connOf(c, false))
+		_, err := cb.Call(cb.Part(ctx, own), connOf(c, false))
 		warn.handler(ctx, err)
 		return err
 	}}
@@ -109,7 +109,7 @@ func linearApp(cb lua.Callback, scope *lua.Scope, warn *reporter) engines.App {
 
 func linearModels(env *lua.Env) []string {
 	var names []string
-	for _, m := range plugins.SetOf(env.World()).Models() {
+	for _, m := range modelsOf(env.World()) {
 		if m.Linear {
 			names = append(names, m.Name)
 		}

@@ -11,6 +11,7 @@ func Plugin() plugins.Plugin {
 	return plugins.Plugin{
 		Name:     "server",
 		Doc:      "Servers of every concurrency model.",
+		Roles:    suiteRoles(),
 		SetRoles: []plugins.SetRole{{Name: childRole, Run: runChild}},
 		Modules: []lua.Module{{
 			Name: "server",
@@ -23,6 +24,8 @@ func Plugin() plugins.Plugin {
 local c = assert(client.dial(s.addr))
 c:send("hello")
 print(c:recv())  --> HELLO`},
+				defineFunc(),
+				testFunc(),
 				{Name: "models", Returns: "list of {name, style, about, available, why_not}", Call: models,
 					Doc:     "Lists the server models, and which of them this machine can run.",
 					Example: `for _, m in ipairs(server.models()) do assert(m.available or m.why_not) end`},
@@ -30,7 +33,7 @@ print(c:recv())  --> HELLO`},
 					Doc:     "Lists the native handlers, written in Go.",
 					Example: `for _, h in ipairs(server.handlers()) do io.write(h.name, " ") end print()  --> chargen daytime discard echo http`},
 			},
-			Types: []lua.Type{serverType(), plugins.ConnType()},
+			Types: []lua.Type{serverType(), plugins.ConnType(), listenerType(), handlerType(), gradesType()},
 		}},
 	}
 }
@@ -68,7 +71,7 @@ type modelRow struct {
 
 func models(env *lua.Env) []modelRow {
 	var out []modelRow
-	for _, m := range plugins.SetOf(env.World()).Models() {
+	for _, m := range modelsOf(env.World()) {
 		row := modelRow{Name: m.Name, Style: m.Style, About: m.About, Available: true}
 		if m.Probe != nil {
 			if err := m.Probe(); err != nil {
@@ -81,7 +84,7 @@ func models(env *lua.Env) []modelRow {
 }
 
 func modelNames(w *lua.World) (names []string) {
-	for _, m := range plugins.SetOf(w).Models() {
+	for _, m := range modelsOf(w) {
 		names = append(names, m.Name)
 	}
 	return names

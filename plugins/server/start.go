@@ -77,7 +77,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
 		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit, Isolate: o.isolated(model),
 			KeepParentCopy: o.KeepParentCopy, LeaveZombies: !o.Reap},
-		Known: plugins.SetOf(env.World()).Models(),
+		Known: modelsOf(env.World()),
 		Log:   func(format string, args ...any) { env.World().Warn("server: " + fmt.Sprintf(format, args...)) },
 	}, app)
 	if err != nil {
@@ -85,6 +85,10 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		var wrong *engines.OptionError
 		if errors.As(err, &wrong) {
 			return nil, lua.Misusef(wrong.Option, "%s", wrong.Text)
+		}
+		var broken *engineError
+		if errors.As(err, &broken) {
+			return nil, &lua.Fault{Code: "ERROR", Message: err.Error(), Err: err}
 		}
 		return nil, plugins.Fault("listen", addr, err)
 	}
@@ -137,7 +141,7 @@ func allowed(ctx context.Context, place engines.Place, addr string) error {
 
 func (o *options) model(env *lua.Env) (engines.Model, error) {
 	var names []string
-	for _, m := range plugins.SetOf(env.World()).Models() {
+	for _, m := range modelsOf(env.World()) {
 		if m.Name == o.Model {
 			return m, nil
 		}

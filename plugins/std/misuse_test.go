@@ -12,8 +12,17 @@ import (
 
 // samples make a receiver for the methods of each type. A type that is not here fails the test.
 var samples = map[string]string{
-	"File":      `io.tmpfile()`,
-	"Server":    `assert(server.start{model = "epoll", handler = "echo"})`,
+	"File":   `io.tmpfile()`,
+	"Server": `assert(server.start{model = "epoll", handler = "echo"})`,
+	"Listener": `(function()
+  server.define("sample", {style = "event", replace = true, run = function(l)
+    LISTENER = l
+    repeat sys.poll({{l, "IN"}}) local c, err = l:accept() CONN = c or CONN until not c and not err
+  end})
+  assert(client.dial(assert(server.start{model = "sample", handler = "echo"}).addr))
+  while not CONN do fiber.sleep(0.001) end
+  return LISTENER
+end)()`,
 	"Conn":      `assert(client.dial(assert(server.start{model = "epoll", handler = "echo"}).addr))`,
 	"Crowd":     `client.open{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 2}`,
 	"Load":      `assert(client.load{to = assert(server.start{model = "epoll", handler = "echo"}).addr, n = 1, requests = 10})`,
@@ -76,8 +85,18 @@ func fitting(typ string) string {
 		return `1`
 	case typ == "Host":
 		return `HOST` // where there is one
+	case typ == "Conn":
+		return `CONN`
 	}
 	return "nil"
+}
+
+// fittingOption is a value that an option takes.
+func fittingOption(o lua.OptionDoc) string {
+	if len(o.Enum) > 0 {
+		return fmt.Sprintf("%q", o.Enum[0])
+	}
+	return fitting(o.Type)
 }
 
 const prepare = `
@@ -189,7 +208,7 @@ func misuseOptions(e *lua.Entry, attempt func(args, mustName string)) {
 			var fields []string
 			for _, other := range e.Options {
 				if other.Required && other.Name != o.Name {
-					fields = append(fields, other.Name+" = "+fitting(other.Type))
+					fields = append(fields, other.Name+" = "+fittingOption(other))
 				}
 			}
 			fields = append(fields, o.Name+" = "+v.expr)

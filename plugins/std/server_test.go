@@ -25,6 +25,7 @@ func each(t *testing.T, models []string, source string) {
 		t.Run(m, func(t *testing.T) {
 			needModel(t, m)
 			w := plugintest.New(t, All()...)
+			defineIn(t, w, m)
 			if out, err := w.Run(fmt.Sprintf("local MODEL = %q\n%s", m, source)); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -33,9 +34,10 @@ func each(t *testing.T, models []string, source string) {
 }
 
 var (
-	everyModel  = []string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "uring", "coroutine", "goroutine"}
-	flowModels  = []string{"iterative", "thread", "threadpool", "coroutine", "goroutine"}
-	loopModels  = []string{"select", "poll", "epoll", "uring"}
+	everyModel  = append([]string{"iterative", "thread", "threadpool", "select", "poll", "epoll", "uring", "coroutine", "goroutine"}, luaModels...)
+	flowModels  = []string{"iterative", "thread", "threadpool", "coroutine", "goroutine", "my-coroutine"}
+	loopModels  = []string{"select", "poll", "epoll", "uring", "my-select", "my-poll", "my-epoll"}
+	luaModels   = []string{"my-select", "my-poll", "my-epoll", "my-coroutine"}
 	oneFlow     = []string{"iterative", "select", "poll", "epoll", "uring"}
 	manyFlows   = []string{"thread", "threadpool", "coroutine", "goroutine"}
 	conformance = `
