@@ -53,6 +53,15 @@ local _Error = {}
 ---@return any
 function with(x, f) end
 
+---Computes: uses so many milliseconds of processor time, as a handler that works something out does.
+---@param milliseconds number
+---@return boolean?, Error?
+function busy(milliseconds) end
+
+---Waits so many milliseconds, as a handler that asks a database does: fiber.sleep, in another unit.
+---@param milliseconds number
+function wait(milliseconds) end
+
 ---Writes its arguments as a person wants to see them: tables by what is in them, lists of records as aligned tables. With --json each is one JSON line.
 ---@param ... any
 function print(...) end
@@ -896,6 +905,32 @@ local _Handler = {}
 ---@field printed boolean the rows were printed already
 local _Grades = {}
 
+---The table of server.compare: a list of ModelCost, in the order in which the models ran. It prints those that ran in columns, and says in words what the others could not do.
+---@class ModelCosts
+local _ModelCosts = {}
+
+---One model under the load of server.compare.
+---@class ModelCost
+---@field model string the model's name
+---@field why string why it could not run here, or not with this handler; the numbers are 0 then
+---@field rate number answers a second
+---@field p50 number the median latency, in seconds
+---@field p99 number the latency that 99 % of the answers did not exceed, in seconds
+---@field max number the longest latency, in seconds
+---@field cpu number processor seconds that the server used for a million requests: all that this process used under load but for the load's own threads, and all that the server's children used
+---@field syscalls number system calls for a request, as stats() counts them: those that nsh makes for connections, not those of Go's own poller (on goroutine)
+---@field switches number context switches for a request, voluntary and not, of the same threads and children as cpu
+---@field threads number threads that stand for connections, with all of them open and idle, as stats() has it; 0 where they share the loop's
+---@field processes number child processes, likewise
+---@field descriptors number descriptors that the server and its children have open then, beside those that were open before
+---@field memory number user-space bytes for a connection that is open, has had an answer and is idle: of this process's heap and stacks after a collection, and of its children what no other process has mapped
+---@field requests number how many were answered
+---@field failed number how many failed
+---@field connections number how many there were
+---@field answered number on how many of them there was an answer at all
+---@field errors ErrorCounts what failed, by code
+local _ModelCost = {}
+
 ---Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.
 ---@class serverlib
 server = {}
@@ -957,6 +992,24 @@ function server.models() end
 ---Lists the native handlers, written in Go.
 ---@return any[]
 function server.handlers() end
+
+---@class server_compare_options
+---@field models? string[] which models, in this order; every one of server.models() when absent
+---@field handler? any as for server.start: a native handler's name, or function(conn); "echo" when nothing else is given
+---@field on_data? function as for server.start: function(conn, data), which runs on every model; a string it returns is sent
+---@field n? number how many connections
+---@field seconds? number how long each model is under load
+---@field payload? any what each request sends, and waits to get back as many bytes of: a string, or so many bytes (64 when absent), the last of which ends a line
+---@field mode? string "echo": connections stay open; "churn": each request has a connection of its own
+---@field timeout? number seconds to wait for a connection, and for an answer
+---@field workers? number for the models that have workers: how many; the model's own number when absent
+---@field isolate? boolean for the models that can: threads have Lua worlds of their own
+---@field on? Place where: a laboratory's host; where the script runs when absent
+
+---Puts one handler on many models in turn, each under the same load, and makes one table of what it cost.
+---@param options? server_compare_options
+---@return ModelCosts
+function server.compare(options) end
 
 ---A socket as the kernel had it when it was listed. For a LISTEN row recv_q is how many connections wait to be accepted, and send_q how many may.
 ---@class Socket

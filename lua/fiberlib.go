@@ -73,7 +73,10 @@ func fiberSpawn(L *glua.LState) int {
 }
 
 func fiberSleep(L *glua.LState) int {
-	d := seconds(L, 1, "fiber.sleep", "seconds")
+	return sleepFor(L, seconds(L, 1, "fiber.sleep", "seconds"))
+}
+
+func sleepFor(L *glua.LState, d time.Duration) int {
 	env := envOf(L)
 	w, f := env.w, env.flow
 	when := time.Now().Add(d)

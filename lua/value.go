@@ -14,6 +14,9 @@ import (
 // World's methods, called with the baton, look into it.
 type Value struct{ v glua.LValue }
 
+// TextValue is a string as a Value.
+func TextValue(s string) Value { return Value{glua.LString(s)} }
+
 // IsNil says whether it is nil or absent.
 func (v Value) IsNil() bool { return v.v == nil || v.v == glua.LNil }
 

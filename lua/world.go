@@ -121,7 +121,7 @@ const (
 )
 
 // ownModules are those that belong to the Lua world itself.
-func ownModules() []Module { return []Module{fiberModule(), withModule(), baseModule()} }
+func ownModules() []Module { return []Module{fiberModule(), withModule(), workModule(), baseModule()} }
 
 // addModule makes a module's table and registers its types.
 func (w *World) addModule(m *Module) error {

@@ -14,6 +14,30 @@ type Load struct {
 	To string // as it was written
 }
 
+// maxPayload bounds a request, in bytes.
+const maxPayload = 16 << 20
+
+// Payload is what a request sends, from the option of that name: a string, or a number of bytes.
+func Payload(v lua.Value) ([]byte, error) {
+	// The last byte ends a line: a server that reads lines answers it, too.
+	line := func(n int) []byte { return []byte(strings.Repeat("x", n-1) + "\n") }
+	text, isText := v.Text()
+	n, isNumber := v.Number()
+	switch {
+	case v.IsNil():
+		return line(64), nil
+	case isNumber && n == float64(int(n)) && n >= 1 && n <= maxPayload:
+		return line(int(n)), nil
+	case isNumber:
+		return nil, lua.Misusef("payload", "from 1 to %d bytes expected, got %v", maxPayload, n)
+	case !isText:
+		return nil, lua.Misusef("payload", "a string or a number of bytes expected, got %s", v.TypeName())
+	case text == "" || len(text) > maxPayload:
+		return nil, lua.Misusef("payload", "from 1 to %d bytes expected, got %d", maxPayload, len(text))
+	}
+	return []byte(text), nil
+}
+
 // ErrorCounts are errors by their codes.
 type ErrorCounts map[string]int64
 

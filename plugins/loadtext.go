@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -17,7 +18,7 @@ func (l *Load) Print() string {
 		lines = append(lines, "ended early: "+why)
 	}
 	if l.Failed > 0 {
-		lines = append(lines, "errors     "+l.codes())
+		lines = append(lines, "errors     "+Codes(l.Errors))
 	}
 	if l.Requests > 0 {
 		if len(l.BySecond) > 1 {
@@ -88,13 +89,13 @@ func (l *Load) counts() string {
 	return text
 }
 
-// codes are the errors, most frequent first.
-func (l *Load) codes() string {
-	names := slices.Sorted(maps.Keys(l.Errors))
-	slices.SortStableFunc(names, func(a, b string) int { return int(l.Errors[b] - l.Errors[a]) })
+// Codes are errors and how often each came, most frequent first.
+func Codes(errors ErrorCounts) string {
+	names := slices.Sorted(maps.Keys(errors))
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(errors[b], errors[a]) })
 	var parts []string
 	for _, name := range names {
-		parts = append(parts, fmt.Sprintf("%s %d", name, l.Errors[name]))
+		parts = append(parts, fmt.Sprintf("%s %d", name, errors[name]))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -169,17 +170,17 @@ func Seconds(s float64) string {
 		least float64
 	}{{"s", 1}, {"ms", 1e-3}, {"µs", 1e-6}} {
 		if v := s / u.least; v >= 0.9995 {
-			return digits(v) + " " + u.unit
+			return Digits(v) + " " + u.unit
 		}
 	}
 	if s == 0 {
 		return "0 s"
 	}
-	return digits(s/1e-9) + " ns"
+	return Digits(s/1e-9) + " ns"
 }
 
-// digits is a number of at least 1 to three digits.
-func digits(v float64) string {
+// Digits is a number to three digits, or two behind the point.
+func Digits(v float64) string {
 	switch {
 	case v >= 99.95:
 		return fmt.Sprintf("%.0f", v)
@@ -197,7 +198,7 @@ func size(n float64) string {
 		least float64
 	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
 		if n >= u.least {
-			return digits(n/u.least) + " " + u.unit
+			return Digits(n/u.least) + " " + u.unit
 		}
 	}
 	return fmt.Sprintf("%.0f B", n)

@@ -59,9 +59,6 @@ type loadOptions struct {
 	plugins.Where
 }
 
-// maxPayload bounds a request, in bytes.
-const maxPayload = 16 << 20
-
 // usualLimit is how long a load takes when nobody says.
 const usualLimit = 2 * time.Second
 
@@ -139,26 +136,10 @@ func (o *loadOptions) request(cfg *load.Config) error {
 	if cfg.Mode == load.HTTP {
 		return o.get(cfg)
 	}
-	text, isText := o.Payload.Text()
-	n, isNumber := o.Payload.Number()
-	switch {
-	case o.Payload.IsNil():
-		text = line(64)
-	case isNumber && n == float64(int(n)) && n >= 1 && n <= maxPayload:
-		text = line(int(n))
-	case isNumber:
-		return lua.Misusef("payload", "from 1 to %d bytes expected, got %v", maxPayload, n)
-	case !isText:
-		return lua.Misusef("payload", "a string or a number of bytes expected, got %s", o.Payload.TypeName())
-	case text == "" || len(text) > maxPayload:
-		return lua.Misusef("payload", "from 1 to %d bytes expected, got %d", maxPayload, len(text))
-	}
-	cfg.Request = []byte(text)
-	return nil
+	var err error
+	cfg.Request, err = plugins.Payload(o.Payload)
+	return err
 }
-
-// line is so many bytes, of which the last ends a line: a server that reads lines answers it, too.
-func line(n int) string { return strings.Repeat("x", n-1) + "\n" }
 
 func (o *loadOptions) get(cfg *load.Config) error {
 	path := "/"

@@ -32,8 +32,9 @@ print(c:recv())  --> HELLO`},
 				{Name: "handlers", Returns: "list of {name, about}", Call: nativeHandlers,
 					Doc:     "Lists the native handlers, written in Go.",
 					Example: `for _, h in ipairs(server.handlers()) do io.write(h.name, " ") end print()  --> chargen daytime discard echo http`},
+				compareFunc(),
 			},
-			Types: []lua.Type{serverType(), plugins.ConnType(), listenerType(), handlerType(), gradesType()},
+			Types: append([]lua.Type{serverType(), plugins.ConnType(), listenerType(), handlerType(), gradesType()}, compareTypes()...),
 		}},
 	}
 }

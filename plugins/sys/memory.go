@@ -1,13 +1,13 @@
 package sys
 
 import (
-	"os"
 	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/nsh-lab/nsh/plugins"
 )
 
-// memory is what a process has in memory, in bytes: /proc/PID/smaps_rollup (proc(5)).
+// memory is plugins.Memory as scripts see it.
 type memory struct {
 	RSS     int64 `lua:"rss"`     // resident, shared pages in full
 	PSS     int64 `lua:"pss"`     // resident, each shared page divided by those who share it
@@ -24,30 +24,9 @@ func memoryOf(pid *int) (memory, error) {
 			return memory{}, fault("memory", who, syscall.ESRCH)
 		}
 	}
-	data, err := os.ReadFile("/proc/" + who + "/smaps_rollup")
-	if os.IsNotExist(err) {
-		err = syscall.ESRCH
-	}
+	m, err := plugins.MemoryOf(who)
 	if err != nil {
 		return memory{}, fault("memory", who, err)
 	}
-	var m memory
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		kib, _ := strconv.ParseInt(fields[1], 10, 64)
-		switch fields[0] {
-		case "Rss:":
-			m.RSS = kib << 10
-		case "Pss:":
-			m.PSS = kib << 10
-		case "Shared_Clean:", "Shared_Dirty:":
-			m.Shared += kib << 10
-		case "Private_Clean:", "Private_Dirty:":
-			m.Private += kib << 10
-		}
-	}
-	return m, nil
+	return memory(m), nil
 }

@@ -1,0 +1,251 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/load"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/plugins"
+)
+
+// compareOptions are those of server.compare.
+type compareOptions struct {
+	Models  []string      `lua:"models" help:"which models, in this order; every one of server.models() when absent"`
+	Handler lua.Value     `lua:"handler" help:"as for server.start: a native handler's name, or function(conn); \"echo\" when nothing else is given"`
+	OnData  lua.Callback  `lua:"on_data" help:"as for server.start: function(conn, data), which runs on every model; a string it returns is sent"`
+	N       int           `lua:"n" default:"64" min:"1" max:"10000" help:"how many connections"`
+	Limit   time.Duration `lua:"seconds" default:"1s" help:"how long each model is under load"`
+	Payload lua.Value     `lua:"payload" help:"what each request sends, and waits to get back as many bytes of: a string, or so many bytes (64 when absent), the last of which ends a line"`
+	Mode    string        `lua:"mode" default:"echo" enum:"echo,churn" help:"\"echo\": connections stay open; \"churn\": each request has a connection of its own"`
+	Timeout time.Duration `lua:"timeout" default:"5s" help:"seconds to wait for a connection, and for an answer"`
+	Workers int           `lua:"workers" min:"1" max:"256" help:"for the models that have workers: how many; the model's own number when absent"`
+	Isolate bool          `lua:"isolate" default:"false" help:"for the models that can: threads have Lua worlds of their own"`
+	plugins.Where
+}
+
+// A ModelCost is one model under the load: a row of server.compare's table.
+type ModelCost struct {
+	Model       string  `lua:"model" help:"the model's name"`
+	Why         string  `lua:"why,omitempty" help:"why it could not run here, or not with this handler; the numbers are 0 then"`
+	Rate        float64 `lua:"rate" help:"answers a second"`
+	P50         float64 `lua:"p50" help:"the median latency, in seconds"`
+	P99         float64 `lua:"p99" help:"the latency that 99 % of the answers did not exceed, in seconds"`
+	Max         float64 `lua:"max" help:"the longest latency, in seconds"`
+	CPU         float64 `lua:"cpu" help:"processor seconds that the server used for a million requests: all that this process used under load but for the load's own threads, and all that the server's children used"`
+	Syscalls    float64 `lua:"syscalls" help:"system calls for a request, as stats() counts them: those that nsh makes for connections, not those of Go's own poller (on goroutine)"`
+	Switches    float64 `lua:"switches" help:"context switches for a request, voluntary and not, of the same threads and children as cpu"`
+	Threads     int64   `lua:"threads" help:"threads that stand for connections, with all of them open and idle, as stats() has it; 0 where they share the loop's"`
+	Processes   int64   `lua:"processes" help:"child processes, likewise"`
+	Descriptors int64   `lua:"descriptors" help:"descriptors that the server and its children have open then, beside those that were open before"`
+	Memory      float64 `lua:"memory" help:"user-space bytes for a connection that is open, has had an answer and is idle: of this process's heap and stacks after a collection, and of its children what no other process has mapped"`
+	Requests    int64   `lua:"requests" help:"how many were answered"`
+	Failed      int64   `lua:"failed" help:"how many failed"`
+	Connections int     `lua:"connections" help:"how many there were"`
+	Answered    int     `lua:"answered" help:"on how many of them there was an answer at all"`
+
+	Errors plugins.ErrorCounts `lua:"errors" help:"what failed, by code"`
+}
+
+// ModelCosts are the table.
+type ModelCosts struct {
+	Rows []ModelCost `lua:",list" help:"a ModelCost for each model, in the order in which they ran"`
+}
+
+func compareTypes() []lua.Type {
+	return []lua.Type{{
+		Name: "ModelCosts", Of: ModelCosts{},
+		Doc: "The table of server.compare: a list of ModelCost, in the order in which the models ran. It prints those that ran in columns, and says in words what the others could not do.",
+	}, {
+		Name: "ModelCost", Of: ModelCost{}, Strict: true,
+		Doc: "One model under the load of server.compare.",
+	}}
+}
+
+func compareFunc() lua.Func {
+	return lua.Func{Name: "compare", Params: "options", Returns: "ModelCosts", Call: compare,
+		Words: map[string]func(*lua.World) []string{"handler": handlerNames},
+		Doc: `Puts one handler on many models in turn, each under the same load, and makes one table of what it cost.
+
+The load is a closed loop of n connections, as client.load has it, in this process, on a thread whose processor time is not
+the server's. Before it, the n connections are opened, have one answer each and stay idle: that is when threads, processes,
+descriptors and memory are counted. Give event handlers (on_data) to have every model run; a handler of function(conn) is
+refused by those with one flow for all connections, and the table says so. busy(ms) and wait(ms) are what a handler can do
+with its time: what computes and what waits come out quite differently.
+
+Where the server and its clients are on one machine they share its processors, and the kernel does part of the receiver's
+work in the sender's name: trust ratios within one table, and no digit of it alone. What else the script does meanwhile is
+counted as the server's.`,
+		Example: compareExample,
+	}
+}
+
+const compareExample = `local t = server.compare{models = {"iterative", "coroutine"}, n = 20, seconds = 0.3,
+  handler = function(conn)
+    for line in function() return conn:recv("line") end do wait(10) conn:send(line .. "\n") end
+  end}
+print(t[1].model, t[1].answered, t[2].model, t[2].answered)  --> iterative	1	coroutine	20
+assert(t[2].rate > 5 * t[1].rate)  -- one flow waits for one, twenty wait side by side`
+
+// compare runs the models one after the other.
+func compare(ctx context.Context, env *lua.Env, o compareOptions) (*ModelCosts, error) {
+	models, err := o.models(env)
+	if err != nil {
+		return nil, err
+	}
+	request, err := plugins.Payload(o.Payload)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.Limit < 10*time.Millisecond:
+		return nil, lua.Misusef("seconds", "at least 0.01 expected, got %v", o.Limit.Seconds())
+	case o.Timeout < time.Millisecond:
+		return nil, lua.Misusef("timeout", "at least 0.001 expected, got %v", o.Timeout.Seconds())
+	case o.Workers > 0 && !slices.ContainsFunc(models, func(m engines.Model) bool { return m.Workers > 0 }):
+		return nil, lua.Misusef("workers", "none of these models has workers")
+	}
+	if o.Handler.IsNil() && o.OnData.IsNil() {
+		o.Handler = lua.TextValue("echo")
+	}
+	if err := o.handles(env); err != nil {
+		return nil, err
+	}
+	out := &ModelCosts{}
+	for _, m := range models {
+		row, err := o.row(ctx, env, m, request)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	if ctx.Err() != nil && len(out.Rows) > 0 {
+		env.World().Warn("server.compare, as far as it got:\n" + out.text())
+	}
+	return out, ctx.Err()
+}
+
+// models are those that are asked for.
+func (o *compareOptions) models(env *lua.Env) ([]engines.Model, error) {
+	all := modelsOf(env.World())
+	if o.Models == nil {
+		return all, nil
+	}
+	if len(o.Models) == 0 {
+		return nil, lua.Misusef("models", "is empty: name the models that are to run")
+	}
+	var out []engines.Model
+	for _, name := range o.Models {
+		m, err := (&options{Model: name}).model(env)
+		if err != nil {
+			var mis *lua.Misuse
+			if errors.As(err, &mis) {
+				mis.Arg = "models"
+			}
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(other engines.Model) bool { return other.Name == name }) {
+			return nil, lua.Misusef("models", "%q is there twice", name)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// options are those of the server of one model.
+func (o *compareOptions) options(m engines.Model) options {
+	s := options{Model: m.Name, Handler: o.Handler, OnData: o.OnData, Backlog: max(128, o.N), ReuseAddr: true, Reap: true,
+		Trigger: "level", SendLimit: 1 << 20, Proto: "tcp", Where: o.Where}
+	if m.Workers > 0 {
+		s.Workers = o.Workers
+	}
+	if o.Isolate && m.Isolates {
+		s.Isolate = &o.Isolate
+	}
+	return s
+}
+
+// handles makes sure that the handler is one, before any model is asked: a mistake in it is not a model's limit.
+func (o *compareOptions) handles(env *lua.Env) error {
+	scope := lua.NewScope(env.Scope().Context(), nil)
+	defer scope.Close()
+	s := o.options(engines.Model{})
+	_, err := s.app(env, engines.Model{Linear: true}, scope)
+	return err
+}
+
+// row runs one model. A model that cannot run is a row, too.
+func (o *compareOptions) row(ctx context.Context, env *lua.Env, m engines.Model, request []byte) (ModelCost, error) {
+	row := ModelCost{Model: m.Name, Connections: o.N, Errors: plugins.ErrorCounts{}}
+	if m.Probe != nil {
+		if err := m.Probe(); err != nil {
+			row.Why = err.Error()
+			return row, nil
+		}
+	}
+	if _, native := o.Handler.Text(); !o.Handler.IsNil() && !native && !m.Linear {
+		row.Why = "one flow for all connections: a function(conn) that waits would make everybody wait; on_data runs here, too"
+		return row, nil
+	}
+	before := around()
+	s, err := start(ctx, env, o.options(m))
+	if err != nil {
+		row.Why = reasonOf(err)
+		return row, nil
+	}
+	defer s.scope.Close()
+	err = o.measure(ctx, env, s, before, request, &row)
+	return row, err
+}
+
+// reasonOf is an error in words, without the name of the option it is about.
+func reasonOf(err error) string {
+	var mis *lua.Misuse
+	if errors.As(err, &mis) {
+		return mis.Message
+	}
+	return err.Error()
+}
+
+// measure has the idle connections looked at, and then the load.
+func (o *compareOptions) measure(ctx context.Context, env *lua.Env, s *Server, before surroundings, request []byte, row *ModelCost) error {
+	place := o.Place(env)
+	opener, err := engines.NewOpener(ctx, engines.DialOptions{Addr: s.Addr().String(), NoDelay: o.Mode != "churn", Place: place})
+	if err != nil {
+		return err
+	}
+	if err := idle(ctx, s, opener, before, request, row); err != nil {
+		return err
+	}
+	cfg := load.Config{Socket: opener.Socket, To: opener.Name, Addr: opener.To, N: o.N, Depth: 1, Request: request,
+		Limit: o.Limit, Timeout: o.Timeout, Threads: 1}
+	if o.Mode == "churn" {
+		cfg.Mode = load.Churn
+	}
+	var used load.Usage
+	var calls int64
+	cfg.Opened = func() { calls, used = s.Stats().Syscalls, before.used() }
+	cfg.Ending = func() { used, calls = before.used().Less(used), s.Stats().Syscalls-calls }
+	r, err := load.Run(ctx, cfg, func(f func(), failed func(error)) { lua.Go("server.compare", failed, f) })
+	if err != nil {
+		return err
+	}
+	row.fill(r, used.Less(r.Used), calls)
+	return nil
+}
+
+// fill is what the load has found.
+func (row *ModelCost) fill(r *load.Result, used load.Usage, calls int64) {
+	row.Rate, row.P50, row.P99, row.Max = r.Rate(), r.Percentile(50), r.Percentile(99), r.Max()
+	row.Requests, row.Failed, row.Answered, row.Errors = r.Requests, r.Failed, r.Answered, r.Errors
+	if n := float64(r.Requests); n > 0 {
+		row.CPU = max(0, used.CPU.Seconds()) / n * 1e6
+		row.Switches = float64(max(0, used.Switches)) / n
+		row.Syscalls = float64(calls) / n
+	}
+}
