@@ -16,6 +16,8 @@ import (
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/netlink"
+	"github.com/nsh-lab/nsh/internal/tracefs"
+	"github.com/nsh-lab/nsh/plugins"
 )
 
 // networkVar is set for the process that keeps a network: the test binary, started again.
@@ -25,6 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(networkVar) != "" {
 		os.Exit(keepNetwork(3))
 	}
+	if len(os.Args) == 3 && os.Args[1] == plugins.RolePrefix+traceRole {
+		os.Exit(tracefs.Run(os.Args[2]))
+	}
 	os.Exit(m.Run())
 }
 
@@ -33,6 +38,7 @@ func TestMain(m *testing.M) {
 type network struct {
 	tb  testing.TB
 	fd  int
+	pid int
 	act func() error // what scripts do with it
 
 	clients []int // connections begun
@@ -65,7 +71,7 @@ func newNetwork(tb testing.TB) *network {
 		unix.Close(pair[0])
 		cmd.Wait()
 	})
-	return &network{tb: tb, fd: pair[0]}
+	return &network{tb: tb, fd: pair[0], pid: cmd.Process.Pid}
 }
 
 // keepNetwork is the child: it brings loopback up and answers until its other end is closed.

@@ -28,6 +28,7 @@ type observer struct {
 	keep   int                            // bytes of each packet that are kept
 	posts  []*post
 	tracer *tracer
+	why    error // why there is no tracer, where there might be one
 
 	wake int
 	buf  []byte
@@ -57,10 +58,11 @@ func (o *observer) open(ctx context.Context, place engines.Place) (*post, error)
 	if err := engines.Ready(ctx, place); err != nil {
 		return nil, err
 	}
-	if p.packets, p.refused = openPackets(place); p.refused == nil || !o.states {
-		if p.refused != nil {
-			return nil, p.refused
-		}
+	if o.tracer == nil || o.keep > 0 { // the kernel tells more than packets do
+		p.packets, p.refused = openPackets(place)
+	}
+	if p.refused != nil && !o.states {
+		return nil, p.refused
 	}
 	if !o.states {
 		return p, nil
@@ -101,6 +103,9 @@ func (p *post) close() {
 // start begins to observe; when it returns, what happens from now on will be seen.
 func (o *observer) start(ctx context.Context, places []engines.Place) (err error) {
 	o.wake, o.done, o.buf = -1, make(chan struct{}), make([]byte, 64<<10)
+	if o.states && mayTrace(places) {
+		o.tracer, o.why = newTracer(o.query.Port)
+	}
 	for _, place := range places {
 		p, err := o.open(ctx, place)
 		if err != nil {
@@ -194,7 +199,7 @@ func (o *observer) run() {
 		}
 	}
 	if o.tracer != nil {
-		fds = append(fds, raw.PollFd{Fd: int32(o.tracer.fd()), Events: raw.PollIn})
+		fds = append(fds, raw.PollFd{Fd: int32(o.tracer.from), Events: raw.PollIn})
 	}
 	for {
 		raw.Poll(fds, o.pace.sleep())

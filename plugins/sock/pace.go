@@ -17,15 +17,18 @@ const share = 5 // of the time, one part is spent looking
 func (p *pace) begin(o *observer) {
 	p.idle = !o.states
 	p.survey, p.ask, p.slow = 250*time.Millisecond, 10*time.Millisecond, 100*time.Millisecond
-	if o.blind() {
+	switch {
+	case o.tracer != nil:
+		p.ask = p.slow
+	case o.blind():
 		p.survey, p.ask = 2*time.Millisecond, time.Millisecond
 	}
 }
 
-// blind says that there is a network whose packets are not to be had, and that no tracer tells either.
+// blind says that there is a network whose packets are not to be had.
 func (o *observer) blind() bool {
 	for _, p := range o.posts {
-		if p.packets == nil && o.tracer == nil {
+		if p.packets == nil {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package sock
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -57,18 +56,15 @@ func (p process) Allow(netip.Addr) error { return nil }
 // mistaken for one that is at home.
 func (p process) inside(do func() error) error {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", int(p)))
-	if errors.Is(err, os.ErrNotExist) {
-		return &fate{p, unix.ESRCH}
-	}
 	if err != nil {
-		return &fate{p, err}
+		return p.fate(err)
 	}
 	defer ns.Close()
 	done := make(chan error, 1)
 	lua.Go("sock: "+p.Name(), func(err error) { done <- err }, func() {
 		runtime.LockOSThread() // and never back
 		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- &fate{p, err}
+			done <- p.fate(err)
 			return
 		}
 		done <- do()
@@ -76,26 +72,14 @@ func (p process) inside(do func() error) error {
 	return <-done
 }
 
-// A fate is why a process's network cannot be looked into.
-type fate struct {
-	of  process
-	err error
-}
-
-func (e *fate) Error() string {
-	switch {
-	case errors.Is(e.err, unix.ESRCH):
-		return fmt.Sprintf("there is no process %d", int(e.of))
-	case errors.Is(e.err, unix.EPERM), errors.Is(e.err, unix.EACCES):
-		return fmt.Sprintf("looking into the network of process %d takes root's rights", int(e.of))
+// fate is why the network cannot be looked into, in words.
+func (p process) fate(err error) error {
+	code, message := lua.CodeOf(err)
+	switch code {
+	case "ENOENT", "ESRCH":
+		code, message = "ESRCH", fmt.Sprintf("there is no process %d", int(p))
+	case "EPERM", "EACCES":
+		message = fmt.Sprintf("looking into the network of process %d takes root's rights", int(p))
 	}
-	return fmt.Sprintf("the network of process %d: %v", int(e.of), e.err)
-}
-
-func (e *fate) Unwrap() error {
-	var pe *os.PathError
-	if errors.As(e.err, &pe) {
-		return pe.Err
-	}
-	return e.err
+	return &lua.Fault{Code: code, Message: message, Err: err}
 }

@@ -4,7 +4,10 @@ package sock
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/tracefs"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
@@ -14,8 +17,9 @@ const about = "Asks the kernel about sockets: which there are, in which states, 
 // Plugin is the plugin.
 func Plugin() plugins.Plugin {
 	return plugins.Plugin{
-		Name: "sock",
-		Doc:  about,
+		Name:  "sock",
+		Doc:   about,
+		Roles: []engines.Role{{Name: traceRole, Run: func(args []string) int { return tracefs.Run(strings.Join(args, " ")) }}},
 		Modules: []lua.Module{{
 			Name: "sock",
 			Doc:  about,

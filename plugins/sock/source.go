@@ -25,6 +25,9 @@ func (o *observer) source() string {
 	if deaf := o.names(func(p *post) bool { return p.news < 0 }); deaf != "" {
 		parts = append(parts, deaf+": the kernel does not tell of freed sockets")
 	}
+	if o.why != nil {
+		parts = append(parts, fmt.Sprintf("the kernel's tracepoint is not to be had: %v", o.why))
+	}
 	return strings.Join(parts, "; ")
 }
 

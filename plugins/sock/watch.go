@@ -110,16 +110,13 @@ func (r *recording) begin(ctx context.Context, env *lua.Env, ob *observer, place
 
 // whyNot says in words what a refusal means.
 func whyNot(what string, err error) error {
-	var fault *lua.Fault
-	if errors.As(err, &fault) {
+	var known *lua.Fault
+	if errors.As(err, &known) && known.Op != "" {
 		return err
 	}
 	f, ok := lua.NewFault(what, "", err).(*lua.Fault)
-	if ok && f.Code == "EPERM" {
-		var known *fate
-		if !errors.As(err, &known) {
-			f.Message = "no right to receive packets here: a laboratory's hosts and the network of a script file give it; the prompt takes --private, or root"
-		}
+	if ok && f.Code == "EPERM" && known == nil {
+		f.Message = "no right to receive packets here: a laboratory's hosts and the network of a script file give it; the prompt takes --private, or root"
 	}
 	return f
 }

@@ -161,6 +161,9 @@ func (f *folding) gone(asked, told time.Time) {
 		return
 	}
 	f.confirm(n)
+	if f.steps[n-1].How == Traced {
+		return // the kernel will say so itself; or it is in another network, which a trace does not tell
+	}
 	f.step(netlink.Close, told, Sampled, true)
 }
 
