@@ -1693,6 +1693,12 @@ local _Ready = {}
 ---@field MSG_MORE number Send later, together with what follows.
 ---@field MSG_NOSIGNAL number No SIGPIPE when the peer is gone; nsh never gets one.
 ---@field FD_SETSIZE number The number of descriptors that select has room for.
+---@field WNOHANG number waitpid: do not wait.
+---@field SIGINT number What Ctrl-C sends.
+---@field SIGTERM number Asks a process to end.
+---@field SIGKILL number Ends a process, whatever it does.
+---@field SIGSTOP number Stops a process until SIGCONT.
+---@field SIGCONT number Has a stopped process go on.
 ---@field stdin Fd The standard input, as a descriptor: for select, poll, epoll and read.
 ---@field SO_ACCEPTCONN number Option of SOL_SOCKET: 1 for a listening socket. Read only.
 ---@field SO_BROADCAST number Option of SOL_SOCKET: datagrams may be sent to a broadcast address.
@@ -1794,6 +1800,42 @@ function sys.epoll() end
 ---@param wanted any
 ---@return boolean?, Error?
 function sys.has(events, wanted) end
+
+---Makes a child process that calls f(...) and ends when that returns, with exit code 0; with 1 after an error, which is printed; with os.exit's. As after fork(2) it has copies: of everything that f and its arguments reach, in a Lua world of its own, and of the descriptors among that, which stay open until both processes have closed theirs. What C's child has besides, the descriptors that it does not name, this one has not; its standard input is empty. What it prints comes out here. A child that has ended stays as a zombie until waitpid; one that has not ends with the script.
+---@param f function
+---@param ... any
+---@return pid?, Error?
+function sys.fork(f, ...) end
+
+---Waits until a child of sys.fork has ended, any one without a pid or with -1, and says how: {code = 0}, or {signal = "SIGKILL"}. Until then it stays as a zombie. With WNOHANG it does not wait: 0 is that none has ended. ECHILD is that there is none to wait for.
+---@param pid? number
+---@param flags? number
+---@return pid?, Error?
+function sys.waitpid(pid, flags) end
+
+---Sends a signal to a child of sys.fork; to no other process.
+---@param pid number
+---@param signal number
+---@return boolean?, Error?
+function sys.kill(pid, signal) end
+
+---Starts f(...) on a thread of its own, a real one, in which its calls wait in the kernel; join is pthread_join. As threads in C it shares everything with the script, variables and descriptors: a close anywhere is a close for all. Unlike there one thread at a time runs Lua, so that only what waits goes on side by side; what computes does in child processes (fork), and in servers with isolate = true.
+---@param f function
+---@param ... any
+---@return Fiber?, Error?
+function sys.thread(f, ...) end
+
+---The number of this process.
+---@return number
+function sys.getpid() end
+
+---The number of the process that has made this one.
+---@return number
+function sys.getppid() end
+
+---The number of the thread that runs this: in sys.thread's function its own, which /proc/PID/task lists; elsewhere that of whichever it is just now.
+---@return number
+function sys.gettid() end
 
 ---The number of processors that nsh may run on: sched_getaffinity(2).
 ---@return number

@@ -28,6 +28,20 @@ type watch struct{ ended func() }
 
 // spawn starts a fiber. The baton is held; the fiber's first turn comes after those who are in line already.
 func (w *World) spawn(env *Env, fn glua.LValue, args []glua.LValue) *Fiber {
+	return w.spawnIn(env, func(live func()) { live() }, fn, args)
+}
+
+// Spawn starts a fiber that calls the function, as fiber.spawn does; around is the whole of its goroutine, in which live
+// is its life. The baton is held: it is for bound functions without a context.
+func (cb Callback) Spawn(env *Env, around func(live func()), args ...Value) *Fiber {
+	in := make([]glua.LValue, len(args))
+	for i, a := range args {
+		in[i] = cb.env.w.toLua(a)
+	}
+	return cb.env.w.spawnIn(env, around, cb.fn, in)
+}
+
+func (w *World) spawnIn(env *Env, around func(live func()), fn glua.LValue, args []glua.LValue) *Fiber {
 	f := w.newFlow()
 	ctx, cancel := context.WithCancelCause(env.scope.ctx)
 	w.fiberID++
@@ -41,7 +55,7 @@ func (w *World) spawn(env *Env, fn glua.LValue, args []glua.LValue) *Fiber {
 	b.mu.Lock()
 	b.enqueue(f.wait) // its ticket is drawn here, by its maker
 	b.mu.Unlock()
-	go fb.live(fn, args)
+	go around(func() { fb.live(fn, args) })
 	return fb
 }
 

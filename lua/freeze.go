@@ -26,6 +26,7 @@ const (
 	objPath     = 'p' // path of something of nsh's own; body: what the script has changed in it
 	objMethod   = 'm' // type, name of a method
 	objMeta     = 'y' // type: the metatable of its records
+	objCarried  = 'o' // number: an object that goes by another way
 )
 
 // The kinds of values.
@@ -60,11 +61,25 @@ func (e *Uncopied) Error() string {
 
 // Freeze copies functions and everything they reach. It takes the baton.
 func (w *World) Freeze(roots ...Root) ([]byte, error) {
+	var all []root
+	for _, r := range roots {
+		all = append(all, root{r.Name, r.Fn.fn})
+	}
+	return w.freeze(all, &freezer{})
+}
+
+// A root is a value from which a graph is walked.
+type root struct {
+	name string
+	v    glua.LValue
+}
+
+func (w *World) freeze(roots []root, z *freezer) ([]byte, error) {
 	f := w.borrowFlow()
 	defer w.returnFlow(f)
 	w.baton.take(f.wait)
 	defer w.baton.pass()
-	z := &freezer{w: w, ids: map[any]int{}, chunks: map[[2]string]int{}, globals: map[string]bool{}}
+	z.w, z.ids, z.chunks, z.globals = w, map[any]int{}, map[[2]string]int{}, map[string]bool{}
 	return z.freeze(roots)
 }
 
@@ -81,6 +96,8 @@ type freezer struct {
 	named   []byte // the globals
 	nnamed  int
 	slots   int
+	carries func(x any) bool // whether an object can go by another way; nil: none can
+	carried []any
 }
 
 // A frozen is an object on its way: the way by which it was reached is put in words only for an error.
@@ -90,15 +107,15 @@ type frozen struct {
 	by   step
 }
 
-func (z *freezer) freeze(roots []Root) ([]byte, error) {
+func (z *freezer) freeze(roots []root) ([]byte, error) {
 	var tail []byte
 	for _, r := range roots {
-		v := r.Fn.fn
+		v := r.v
 		if v == nil {
 			v = glua.LNil
 		}
 		var err error
-		if tail, err = z.value(tail, v, step{kind: byRoot, name: r.Name}); err != nil {
+		if tail, err = z.value(tail, v, step{kind: byRoot, name: r.name}); err != nil {
 			return nil, err
 		}
 	}
@@ -172,6 +189,13 @@ func (z *freezer) object(v glua.LValue, by step) (int, error) {
 		return z.add(x, by, objTable), nil
 	case *glua.LFunction:
 		return z.function(x, by)
+	case *glua.LUserData:
+		if z.carries != nil && z.carries(x.Value) {
+			id := z.add(x, by, objCarried)
+			z.heads = binary.AppendUvarint(z.heads, uint64(len(z.carried)))
+			z.carried = append(z.carried, x.Value)
+			return id, nil
+		}
 	}
 	return 0, &Uncopied{z.way(by), what(v)}
 }
@@ -211,26 +235,6 @@ func (z *freezer) add(v any, by step, kind byte, texts ...string) int {
 		z.heads = appendText(z.heads, t)
 	}
 	return id
-}
-
-// what a value is, for who cannot have it copied.
-func what(v glua.LValue) string {
-	switch v.(type) {
-	case *thread:
-		return "a coroutine, which is in the middle of something"
-	case glua.LChannel:
-		return "a channel"
-	}
-	name := typeName(v)
-	if name == "userdata" {
-		return "an object of nsh's own"
-	}
-	article := "a "
-	switch name[0] {
-	case 'A', 'E', 'I', 'O', 'U':
-		article = "an "
-	}
-	return article + name
 }
 
 // typeOfMeta is the declared type whose records have this metatable, or nil.

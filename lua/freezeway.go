@@ -95,3 +95,23 @@ func (z *freezer) called(i int) string {
 	}
 	return "a function"
 }
+
+// what a value is, for who cannot have it copied.
+func what(v glua.LValue) string {
+	switch v.(type) {
+	case *thread:
+		return "a coroutine, which is in the middle of something"
+	case glua.LChannel:
+		return "a channel"
+	}
+	name := typeName(v)
+	if name == "userdata" {
+		return "an object of nsh's own"
+	}
+	article := "a "
+	switch name[0] {
+	case 'A', 'E', 'I', 'O', 'U':
+		article = "an "
+	}
+	return article + name
+}

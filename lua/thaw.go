@@ -12,25 +12,30 @@ import (
 // Thaw makes the functions of a snapshot anew, with everything they reach, in the order in which they were given to
 // Freeze. It takes the baton. The bytes may be anybody's: what is wrong with them is an error.
 func (w *World) Thaw(snapshot []byte) (fns []Callback, err error) {
+	values, env, err := w.thaw(&thawer{in: snapshot})
+	for _, v := range values {
+		fns = append(fns, Callback{v, env})
+	}
+	return fns, err
+}
+
+func (w *World) thaw(t *thawer) (values []glua.LValue, env *Env, err error) {
 	f := w.borrowFlow()
 	defer w.returnFlow(f)
 	w.baton.take(f.wait)
 	defer w.baton.pass()
-	env := &Env{base: w.root.ctx, done: w.root.ctx.Done(), w: w, scope: w.root, place: w.cfg.Place, strand: &strand{}}
-	t := &thawer{w: w, in: snapshot}
+	env = &Env{base: w.root.ctx, done: w.root.ctx.Done(), w: w, scope: w.root, place: w.cfg.Place, strand: &strand{}}
+	t.w = w
 	defer func() {
 		if r := recover(); r != nil {
 			bad, ok := r.(badSnapshot)
 			if !ok {
 				panic(r)
 			}
-			fns, err = nil, bad.err
+			values, err = nil, bad.err
 		}
 	}()
-	for _, v := range t.thaw() {
-		fns = append(fns, Callback{v, env})
-	}
-	return fns, nil
+	return t.thaw(), env, nil
 }
 
 // badSnapshot is what a thawer throws.
@@ -42,6 +47,7 @@ type thawer struct {
 	protos  [][]*glua.FunctionProto // of each chunk
 	objects []thawed
 	slots   int
+	carried []any
 }
 
 // A thawed is an object that is made, and filled later.
@@ -119,6 +125,12 @@ func (t *thawer) make() thawed {
 		return thawed{kind: kind, v: info.methods[name]}
 	case objMeta:
 		return thawed{kind: kind, v: t.w.meta(t.typ(t.text()))}
+	case objCarried:
+		n := t.number()
+		if n >= uint64(len(t.carried)) {
+			t.fail("object %d has not come", n)
+		}
+		return thawed{kind: kind, v: t.w.toLua(t.carried[n])}
 	default:
 		t.fail("objects of the kind %d are not known", kind)
 	}

@@ -47,3 +47,32 @@ local c = assert(client.dial(s.addr)) assert(c:recv("line", {timeout = 10}) == "
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// TestForkReach: a child of a file's fork is in the file's network, and may do no more than the file.
+func TestForkReach(t *testing.T) {
+	dir := t.TempDir()
+	const text = `
+local s = assert(server.start{model = "thread", handler = "daytime"})
+local addr = s.addr
+local pid = sys.fork(function()
+  print(#assert(assert(client.dial(addr)):recv("line")) > 10, #sock.list{state = "LISTEN"})
+  print(pcall(os.execute, "true"))
+  print(io.open("/etc/passwd"))
+  os.exit(3)
+end)
+local _, how = sys.waitpid(pid)
+print(how.code)`
+	if err := os.WriteFile(filepath.Join(dir, "lab.lua"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := nsh(t, dir, "", "lab.lua")
+	lines := strings.Split(out, "\n")
+	if code != 0 || errs != "" || len(lines) != 5 {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	for i, want := range []string{"true\t1", "false\t", "nil\t", "3"} {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d is %q, wanted %q", i+1, lines[i], want)
+		}
+	}
+}

@@ -110,6 +110,14 @@ func (c *Child) explain() string {
 	return ""
 }
 
+// Signal is what has killed it, or 0.
+func (c *Child) Signal() syscall.Signal {
+	if c.how.Signaled() {
+		return c.how.Signal()
+	}
+	return 0
+}
+
 // Code is its exit code, or -1 if it was killed.
 func (c *Child) Code() int { return c.how.ExitStatus() }
 

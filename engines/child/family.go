@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,6 +24,8 @@ type Family struct {
 
 	mu       sync.Mutex
 	members  map[*Child]struct{}
+	making   int   // children that are being made
+	ending   bool  // no more are made
 	unburied []int // processes that have ended and were not waited for
 	none     *sync.Cond
 }
@@ -51,18 +54,36 @@ func NewFamily(zombies bool) (*Family, error) {
 	return f, nil
 }
 
-// onThread runs f on the thread that makes children.
-func (f *Family) onThread(job func() error) error {
+// errEnding is for who comes too late.
+var errEnding = errors.New("no more children are made: the parent ends them")
+
+// make makes a process, on the thread that makes children, and a member of it, whose end is waited for.
+func (f *Family) make(c *Child, job func() error) error {
+	f.mu.Lock()
+	if f.ending {
+		f.mu.Unlock()
+		return errEnding
+	}
+	f.making++
+	f.mu.Unlock()
 	done := make(chan error, 1)
 	f.jobs <- func() { done <- job() }
-	return <-done
+	err := <-done
+	f.mu.Lock()
+	f.making--
+	if err == nil {
+		f.members[c] = struct{}{}
+	}
+	f.none.Broadcast()
+	f.mu.Unlock()
+	if err == nil {
+		f.attend(c)
+	}
+	return err
 }
 
-// join makes a process a member, whose end is waited for.
-func (f *Family) join(c *Child) {
-	f.mu.Lock()
-	f.members[c] = struct{}{}
-	f.mu.Unlock()
+// attend waits for a member's end.
+func (f *Family) attend(c *Child) {
 	engines.Go("a child's parent", func() error { c.attend(); return nil }, func(error) {
 		c.close()
 		c.mu.Lock()
@@ -91,6 +112,19 @@ func (f *Family) bury(pid int) {
 	reap(pid)
 }
 
+// Bury reaps a child that has ended, of a family that leaves zombies.
+func (f *Family) Bury(c *Child) {
+	f.mu.Lock()
+	i := slices.Index(f.unburied, c.pid)
+	if i >= 0 {
+		f.unburied = slices.Delete(f.unburied, i, i+1)
+	}
+	f.mu.Unlock()
+	if i >= 0 {
+		reap(c.pid)
+	}
+}
+
 func reap(pid int) {
 	for {
 		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
@@ -111,6 +145,7 @@ var ErrAlive = errors.New("children that were killed have not ended yet")
 
 // End ends all members: they are asked, and killed if they do not.
 func (f *Family) End(log func(format string, args ...any)) error {
+	f.close()
 	for _, c := range f.list() {
 		c.stop()
 	}
@@ -138,6 +173,16 @@ func (f *Family) End(log func(format string, args ...any)) error {
 	}
 	close(f.jobs)
 	return nil
+}
+
+// close sees to it that the members are all there will be.
+func (f *Family) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = true
+	for f.making > 0 {
+		f.none.Wait()
+	}
 }
 
 func (f *Family) list() (all []*Child) {

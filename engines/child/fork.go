@@ -22,21 +22,20 @@ func (f *Family) Fork(fd int, discard bool, w *Work) (*Child, error) {
 	b.in, b.out = unsafe.Pointer(&row.BytesIn), unsafe.Pointer(&row.BytesOut)
 	b.calls, b.wakeups = unsafe.Pointer(&row.Syscalls), unsafe.Pointer(&row.Wakeups)
 	pidfd := int32(-1)
-	err := f.onThread(func() error {
+	err := f.make(c, func() error {
 		pid, errno := forkBare(&b, &pidfd)
 		if errno != 0 {
 			return os.NewSyscallError("fork", errno)
 		}
 		c.pid = int(pid)
+		unix.CloseOnExec(int(pidfd))
+		c.watch(int(pidfd))
 		return nil
 	})
 	runtime.KeepAlive(buf)
 	if err != nil {
 		return nil, err
 	}
-	unix.CloseOnExec(int(pidfd))
-	c.watch(int(pidfd))
-	f.join(c)
 	return c, nil
 }
 

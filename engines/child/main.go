@@ -25,6 +25,12 @@ type Maker interface {
 	Code() int
 }
 
+// A Runner is a Maker whose process may have one thing to run instead of connections to serve. The context ends when the
+// parent wants the process to end; the descriptors are the Runner's to close.
+type Runner interface {
+	Run(ctx context.Context, packed []byte, fds []int)
+}
+
 // Tell tells the parent.
 type Tell func(kind byte, data []byte)
 
@@ -59,7 +65,8 @@ type process struct {
 	maker   Maker
 	table   *Table
 	sending sync.Mutex
-	heir    *engines.Heir // once there is an order
+	heir    *engines.Heir      // once there is an order
+	cancel  context.CancelFunc // once there is something to run
 	ending  sync.Once
 }
 
@@ -115,6 +122,11 @@ func (p *process) message(kind byte, body []byte, fds []int) bool {
 			p.end()
 		})
 		return true
+	case kind == msgRun && len(fds) > 0 && p.heir == nil && p.cancel == nil:
+		return p.run(fds[0], fds[1:])
+	case kind == msgStop && p.cancel != nil:
+		p.cancel()
+		return true
 	case kind == msgStop && p.heir != nil:
 		p.heir.Stop()
 		if p.heir.Waiting() { // in accept, which nothing interrupts
@@ -123,6 +135,29 @@ func (p *process) message(kind byte, body []byte, fds []int) bool {
 		return true
 	}
 	return false
+}
+
+// run runs what a Runner is for.
+func (p *process) run(parcel int, fds []int) bool {
+	runner, ok := p.maker.(Runner)
+	if !ok {
+		return false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	engines.Go("a child's work", func() error {
+		packed, err := unpack(parcel)
+		if err == nil {
+			runner.Run(ctx, packed, fds)
+		}
+		return err
+	}, func(err error) {
+		if err != nil {
+			p.say(msgFail, err.Error())
+		}
+		p.end()
+	})
+	return true
 }
 
 // work serves what was ordered.

@@ -19,10 +19,9 @@ func (f *Family) Start(args []string, setup []byte) (*Child, error) {
 		return nil, err
 	}
 	defer first.Close()
-	if err := f.onThread(func() error { return c.exec(args) }); err != nil {
+	if err := f.make(c, func() error { return c.exec(args) }); err != nil {
 		return nil, err
 	}
-	f.join(c)
 	if err := c.send([]byte{msgSetup}, int(first.Fd())); err != nil {
 		c.Kill(syscall.SIGKILL)
 		return nil, err

@@ -75,6 +75,19 @@ func (c *Child) Listener(fd int, packed []byte, limit int) error {
 	return c.order(msgServe, fd, packed, limit)
 }
 
+// Run has a child whose Maker is a Runner run what was packed, with copies of the descriptors.
+func (c *Child) Run(packed []byte, fds ...int) error {
+	p, err := parcel(packed)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return c.send([]byte{msgRun}, append([]int{int(p.Fd())}, fds...)...)
+}
+
+// MostDescriptors is how many Run can pass.
+const MostDescriptors = pass.Most - 1
+
 func (c *Child) send(message []byte, fds ...int) error {
 	raw, err := c.socket.SyscallConn()
 	if err != nil {

@@ -3,11 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -38,21 +34,7 @@ func (m *maker) Setup(data []byte, tell child.Tell) (err error) {
 	if err := json.Unmarshal(data, &m.setup); err != nil || m.setup.Native {
 		return err
 	}
-	s := m.setup
-	cfg := lua.Config{
-		Modules: m.set.Modules(), Script: s.Script, Args: s.Args, JSON: s.JSON, Confine: s.Confine,
-		Stdout: teller{m.tell, toldOutput}, Stderr: teller{m.tell, toldError},
-		Style: func() show.Options { return m.style }, Place: engines.Here{LoopbackOnly: s.LoopbackOnly},
-	}
-	if s.Elsewhere {
-		cfg.Place = elsewhere{}
-	}
-	if s.Handed {
-		cfg.Files = noFiles{}
-	}
-	if m.world, err = lua.New(cfg); err == nil {
-		m.set.Attach(m.world)
-	}
+	m.world, err = m.setup.World(m.set, m.tell, func() show.Options { return m.style })
 	return err
 }
 
@@ -107,15 +89,7 @@ func (m *maker) Code() int {
 	return m.finish()
 }
 
-func (m *maker) finish() int {
-	if n := m.world.Failures(); n > 0 {
-		m.tell(toldFailed, make([]byte, min(n, 1<<10)))
-	}
-	if exit := m.world.Exited(); exit != nil {
-		return exit.Code
-	}
-	return 0
-}
+func (m *maker) finish() int { return plugins.TellEnd(m.world, m.tell) }
 
 // quiet makes os.exit in a handler an end like any other: it is not the connection's error.
 func (m *maker) quiet(app engines.App) engines.App {
@@ -149,31 +123,3 @@ func (m *maker) quiet(app engines.App) engines.App {
 	}
 	return out
 }
-
-// A teller writes to the parent.
-type teller struct {
-	tell child.Tell
-	kind byte
-}
-
-func (t teller) Write(p []byte) (int, error) {
-	t.tell(t.kind, p)
-	return len(p), nil
-}
-
-var (
-	errElsewhere = errors.New("a handler in a process of its own has its connection from the laboratory, and can make no others there")
-	errNoFiles   = errors.New("a handler in a process of its own opens no files of the script's; read them before the server starts")
-)
-
-// elsewhere is the place of a child whose script is in a laboratory.
-type elsewhere struct{}
-
-func (elsewhere) Socket(int, int, int) (int, error) { return -1, errElsewhere }
-func (elsewhere) Open(string) (*os.File, error)     { return nil, errElsewhere }
-func (elsewhere) Allow(netip.Addr) error            { return fmt.Errorf("%w (%w)", errElsewhere, syscall.EACCES) }
-
-// noFiles are those of a child whose parent has its own from elsewhere.
-type noFiles struct{}
-
-func (noFiles) Open(string, int) (*os.File, error) { return nil, errNoFiles }

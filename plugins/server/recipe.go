@@ -12,24 +12,13 @@ import (
 // childRole is nsh as a process that serves a connection, or a listener, with handlers of a script's.
 const childRole = "server-child"
 
-// What a child tells its parent.
-const (
-	toldOutput  = 'o' // what was printed
-	toldError   = 'e' // what was written to the standard error
-	toldHandler = 'h' // a handler's error
-	toldFailed  = 'x' // failed checks, a byte for each
-)
+// toldHandler is what a child tells its parent beside what its world does: a handler's error.
+const toldHandler = 'h'
 
 // A setup is what a child learns before there is anything to do.
 type setup struct {
-	Native       bool // no Lua at all
-	Script       string
-	Args         []string
-	JSON         bool
-	Confine      bool
-	Handed       bool // files are opened by another process, which knows nothing of this one
-	LoopbackOnly bool
-	Elsewhere    bool // the script's sockets are made in a laboratory, where the child cannot make any
+	Native bool // no Lua at all
+	plugins.Inheritance
 }
 
 // recipe is how a child makes the handlers anew.
@@ -48,23 +37,13 @@ func (o *options) recipe(env *lua.Env, model engines.Model) (*engines.Recipe, er
 	if err != nil {
 		return nil, err
 	}
-	cfg := w.Config()
-	here, isHere := plugins.PlaceOf(env).(engines.Here)
-	if r.Setup, err = json.Marshal(setup{Script: cfg.Script, Args: cfg.Args, JSON: cfg.JSON, Confine: cfg.Confine,
-		Handed: cfg.Files != nil, LoopbackOnly: here.LoopbackOnly, Elsewhere: !isHere}); err != nil {
+	if r.Setup, err = json.Marshal(setup{Inheritance: plugins.Inherit(env)}); err != nil {
 		return nil, err
 	}
 	r.Pack = g.pack
 	r.Heard = func(kind byte, data []byte) {
-		switch kind {
-		case toldOutput:
-			w.Forward(string(data))
-		case toldError:
-			w.ForwardError(string(data))
-		case toldHandler:
+		if !plugins.Hear(w, kind, data) && kind == toldHandler {
 			g.warn.text(string(data))
-		case toldFailed:
-			w.AddFailures(len(data))
 		}
 	}
 	return r, nil

@@ -73,7 +73,7 @@ func TestConformanceOfIsolates(t *testing.T) {
 		`model = "process"`:                                               {Linear: true, Events: true, Crowd: 20, Is: enginetest.IsProcess},
 		`model = "prefork", workers = 3`:                                  {Linear: true, Events: true, Crowd: 3, Is: enginetest.IsPrefork(3)},
 		`model = "thread", isolate = true`:                                {Linear: true, Events: true, Crowd: 100, Is: enginetest.IsThread},
-		`model = "threadpool", isolate = true, workers = 50`:              {Linear: true, Events: true, Crowd: 50, Is: enginetest.IsThreadPool(50)},
+		`model = "threadpool", isolate = true, workers = 8`:               {Linear: true, Events: true, Crowd: 8, Is: enginetest.IsThreadPool(8)},
 		`model = "epoll", isolate = true, workers = 3`:                    {Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 1)},
 		`model = "epoll", isolate = true, workers = 3, reuse_port = true`: {Events: true, Crowd: 200, Is: enginetest.IsWorkersEpoll(3, 3)},
 	} {

@@ -39,6 +39,12 @@ func constants() []lua.Const {
 		{Name: "MSG_MORE", Value: unix.MSG_MORE, Doc: "Send later, together with what follows."},
 		{Name: "MSG_NOSIGNAL", Value: unix.MSG_NOSIGNAL, Doc: "No SIGPIPE when the peer is gone; nsh never gets one."},
 		{Name: "FD_SETSIZE", Value: raw.FdSetSize, Doc: "The number of descriptors that select has room for."},
+		{Name: "WNOHANG", Value: unix.WNOHANG, Doc: "waitpid: do not wait."},
+		{Name: "SIGINT", Value: int(unix.SIGINT), Doc: "What Ctrl-C sends."},
+		{Name: "SIGTERM", Value: int(unix.SIGTERM), Doc: "Asks a process to end."},
+		{Name: "SIGKILL", Value: int(unix.SIGKILL), Doc: "Ends a process, whatever it does."},
+		{Name: "SIGSTOP", Value: int(unix.SIGSTOP), Doc: "Stops a process until SIGCONT."},
+		{Name: "SIGCONT", Value: int(unix.SIGCONT), Doc: "Has a stopped process go on."},
 		{Name: "stdin", Doc: "The standard input, as a descriptor: for select, poll, epoll and read.", Value: standardInput},
 	}
 	for _, o := range options() {

@@ -24,9 +24,13 @@ type descriptor struct {
 	wakes  []*wake // of calls that wait for it
 }
 
-// own gives the descriptor to the scope of the call that made it.
-func (d *descriptor) own(env *lua.Env, name string) {
-	d.held = env.Own(name, d.release)
+// An owner closes what it owns when it ends: a scope, or the surroundings of a call, which stand for theirs.
+type owner interface {
+	Own(name string, close func()) *lua.Held
+}
+
+func (d *descriptor) own(by owner, name string) {
+	d.held = by.Own(name, d.release)
 }
 
 // acquire allows a call to use the number. A closed one is the script's mistake.

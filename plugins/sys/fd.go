@@ -32,10 +32,10 @@ type Fd struct {
 	place    engines.Place
 }
 
-// newFd makes the script's side of a descriptor, which belongs to the scope of the call from now on.
-func newFd(env *lua.Env, num int, k kind) *Fd {
+// newFd makes the script's side of a descriptor, which belongs to the owner from now on.
+func newFd(by owner, num int, k kind) *Fd {
 	f := &Fd{descriptor: descriptor{num: num}, kind: k, nonblock: new(atomic.Bool)}
-	f.own(env, fmt.Sprintf("descriptor %d", num))
+	f.own(by, fmt.Sprintf("descriptor %d", num))
 	return f
 }
 
@@ -114,4 +114,14 @@ func (f *Fd) String() string {
 		return fmt.Sprintf("Fd %d (%s %s)", f.num, name, addrText(local))
 	}
 	return fmt.Sprintf("Fd %d (%s %s → %s)", f.num, name, addrText(local), addrText(peer))
+}
+
+// arrive makes the script's side of a descriptor that has come from the parent what it was there.
+func (f *Fd) arrive(l label, w *lua.World) {
+	if f.nonblock == nil {
+		f.nonblock = new(atomic.Bool)
+	}
+	f.kind, f.family, f.stream = l.Kind, l.Family, l.Stream
+	f.nonblock.Store(l.Nonblock)
+	f.place, _ = w.Config().Place.(engines.Place)
 }

@@ -3,6 +3,7 @@ package sys
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
@@ -17,9 +18,11 @@ Constants are fields. What the kernel refuses is nil, err with the errno's name 
 func Plugin() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "sys", Doc: "The system calls of network programs.",
+		SetRoles: []plugins.SetRole{{Name: forkRole, Run: runFork}},
 		Modules: []lua.Module{{
 			Name: "sys", Doc: about,
-			Funcs:  []lua.Func{socketFunc(), pipeFunc(), selectFunc(), pollFunc(), epollFunc(), hasFunc(), cpusFunc(), memoryFunc()},
+			Funcs: slices.Concat([]lua.Func{socketFunc(), pipeFunc(), selectFunc(), pollFunc(), epollFunc(), hasFunc(), forkFunc()},
+				waitFuncs(), []lua.Func{threadFunc()}, processFuncs(), []lua.Func{cpusFunc(), memoryFunc()}),
 			Types:  []lua.Type{fdType(), epollType(), readyType()},
 			Consts: constants(),
 		}},
