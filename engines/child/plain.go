@@ -14,10 +14,9 @@ const FdSocket = fdSocket
 // message at a time, with the descriptors that came, which are the hearer's; the message is valid only during the call.
 func (f *Family) Spawn(args []string, hear func(message []byte, fds []int)) (*Child, error) {
 	c := &Child{family: f, ready: make(chan struct{}), ended: make(chan struct{}), hearer: hear}
-	if err := f.onThread(func() error { return c.exec(args) }); err != nil {
+	if err := f.make(c, func() error { return c.exec(args) }); err != nil {
 		return nil, err
 	}
-	f.join(c)
 	return c, nil
 }
 
