@@ -69,8 +69,7 @@ type Results []any
 // is its array part) with this printed form; it has no methods. Or it is a map with string keys, Counters{}: a record
 // whose names only the world knows. Its Fields say what some of them mean, and have no Get.
 //
-// How an object prints: a method Print() string, for people only, while programs (--json) get its fields; String() string,
-// or Show() any whose result is printed in its place (a struct, a list),
+// How an object prints: a method String() string, or Show() any whose result is printed in its place (a struct, a list),
 // else its name with its fields. A record's Show is called on a value that is read back from the table, so that what
 // the script has changed shows, too; programs (--json) get the table itself.
 // Show may return a Shown, or of an object a Drawing.

@@ -134,9 +134,6 @@ func (n *noder) object(ud *glua.LUserData, depth int) show.Node {
 	}
 	out := show.Node{Kind: show.Object, Type: info.decl.Name}
 	switch x := ud.Value.(type) {
-	case interface{ Print() string }:
-		out.Print = &show.Node{Kind: show.Object, Type: info.decl.Name, Text: x.Print()}
-		n.objectFields(info, ud.Value, depth, &out)
 	case interface{ Show() any }:
 		form := x.Show()
 		if d, ok := form.(Drawing); ok {

@@ -9,10 +9,15 @@ import (
 	"strings"
 
 	"github.com/nsh-lab/nsh/internal/load"
+	"github.com/nsh-lab/nsh/lua"
+	"github.com/nsh-lab/nsh/lua/show"
 )
 
-// Print is the summary that people see: 80 columns.
-func (l *Load) Print() string {
+// Show is the summary that people see: 80 columns.
+func (l *Load) Show() any { return l.Drawing() }
+
+// Drawing is the summary.
+func (l *Load) Drawing() (d lua.Drawing) {
 	lines := []string{l.what(), l.how(), l.counts()}
 	for _, why := range l.Stopped {
 		lines = append(lines, "ended early: "+why)
@@ -25,9 +30,13 @@ func (l *Load) Print() string {
 			lines = append(lines, "by second  "+l.seconds())
 		}
 		lines = append(lines, l.latencies()...)
-		lines = append(lines, l.bars()...)
 	}
-	return strings.Join(lines, "\n")
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, "\n") {
+			d = append(d, []show.Run{{Text: part}})
+		}
+	}
+	return append(d, l.bars()...)
 }
 
 // what says of what the load was made.
@@ -138,7 +147,7 @@ func coarser(bars []load.Bar) (out []load.Bar) {
 }
 
 // bars are the histogram, a line for each.
-func (l *Load) bars() []string {
+func (l *Load) bars() (d lua.Drawing) {
 	bars := l.Bars()
 	if len(bars) > maxBars {
 		bars = coarser(bars)
@@ -147,7 +156,6 @@ func (l *Load) bars() []string {
 	for _, b := range bars {
 		most = max(most, b.Count)
 	}
-	var lines []string
 	for _, b := range bars {
 		n := float64(b.Count) / float64(most) * barWidth
 		bar := strings.Repeat("█", int(n))
@@ -158,9 +166,9 @@ func (l *Load) bars() []string {
 		if b.Count > 0 && share == "0.00 %" {
 			share = "> 0 %"
 		}
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%9s – %-7s %8s  %s", Seconds(b.From), Seconds(b.To), share, bar), " "))
+		d = append(d, []show.Run{{Text: fmt.Sprintf("%9s – %-7s %8s  ", Seconds(b.From), Seconds(b.To), share)}, {Text: bar, Style: "green"}})
 	}
-	return lines
+	return d
 }
 
 // Seconds is a time to three digits, with its unit.

@@ -175,7 +175,7 @@ func drive(ctx context.Context, env *lua.Env, o loadOptions) (*plugins.Load, err
 	}
 	l := &plugins.Load{Result: r, To: o.To}
 	if ctx.Err() != nil && r.Requests+r.Failed > 0 {
-		env.World().Warn("client.load, as far as it got:\n" + l.Print())
+		env.World().Warn("client.load, as far as it got:\n" + l.Drawing().String())
 	}
 	return l, nil
 }
