@@ -185,15 +185,16 @@ local _ErrorCounts = {}
 client = {}
 
 ---@class client_dial_options
----@field proto? string transport protocol
+---@field proto? string transport protocol; with udp each send is a datagram, and recv gives one
 ---@field timeout? number seconds to wait for the connection
 ---@field from? string this end's address, "host" or "host:port"; the kernel's choice when absent
 ---@field ttl? number how many routers a packet may pass; 0 is the kernel's default
 ---@field no_delay? boolean TCP_NODELAY: send small pieces at once
+---@field tls? any true, or {ca, server_name, insecure, min, max, alpn, cert, key}: ca is what to trust in PEM, server_name whom the certificate has to be for, insecure takes any
 ---@field behaviour? Behaviour how it misbehaves by itself, beside what the script does: client.silent{}, client.slow{}, …
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
----Connects. Refused, unreachable and timed out are nil, err.
+---Connects, to "host:port" or "unix:/path". Refused, unreachable and timed out are nil, err. With proto = "udp" nothing is sent: that nobody listens is told by the first recv, or the next send. With tls it does the handshake, too; what is wrong with the peer has a code: ETLSAUTHORITY, ETLSNAME, ETLSCERTIFICATE, ETLSALERT, ETLSRECORD.
 ---@param addr string
 ---@param options? client_dial_options
 ---@return Conn?, Error?
@@ -776,10 +777,11 @@ function lab.line(...) end
 
 ---A server at work, from server.start.
 ---@class Server
----@field addr string Where it listens, "host:port".
+---@field addr string Where it listens, "host:port" or "unix:/path".
 ---@field port number The port alone.
 ---@field model string Its model's name.
----@field proto string "tcp" or "udp".
+---@field ca string With a certificate made on the spot, the authority that vouches for it, in PEM: for tls = {ca = s.ca} of client.dial, or curl --cacert.
+---@field proto string "tcp", "udp" or "unix".
 local _Server = {}
 
 ---What it has done and is doing. threads and processes are those alive now for connections; reasons says what the errors were.
@@ -797,7 +799,7 @@ function _Server:wait() end
 ---Ends it: when it returns nothing listens and every connection is closed. That takes less than a second.
 function _Server:stop() end
 
----A TCP connection: in a server's handler, or from client.dial. In a handler for proto = "udp" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.
+---A connection: in a server's handler, or from client.dial. It is TCP's, with TLS or without, a unix socket's, or a UDP socket that client.dial has tied to one peer: there recv gives one datagram, and each send is one. In a handler for proto = "udp" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.
 ---@class Conn
 ---@field local_addr string This end, "host:port".
 ---@field peer_addr string The other end, "host:port".
@@ -851,6 +853,10 @@ function _Conn:set(option, value) end
 ---The kernel's TCP_INFO, by its field names without tcpi_.
 ---@return TCPInfo?, Error?
 function _Conn:info() end
+
+---What the two ends have agreed on, and the other's certificate; nil without TLS.
+---@return any
+function _Conn:tls() end
 
 ---The kernel's state of the connection: "ESTABLISHED", "CLOSE_WAIT", …
 ---@return string
@@ -937,7 +943,7 @@ server = {}
 
 ---@class server_start_options
 ---@field model? string the server model: one of server.models()
----@field addr? string where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
+---@field addr? string where to listen, "host:port" or "unix:/path"; port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address
 ---@field handler? any a native handler's name, or function(conn): one straight line per connection
 ---@field on_open? function function(conn); a string it returns is sent
 ---@field on_data? function function(conn, data) with what was read; a string it returns is sent
@@ -954,6 +960,7 @@ server = {}
 ---@field reap? boolean of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops
 ---@field send_limit? number bytes that may wait in a connection's output queue
 ---@field proto? string transport protocol; with udp a handler is called for each datagram, and conn stands for its sender
+---@field tls? any true, or {cert, key, names, min, max, alpn, client_ca}: without cert and key a certificate is made on the spot, which s.ca vouches for; models with a flow for each connection speak TLS
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
 ---Starts a server and returns at once; it ends with the script or session. A linear handler, function(conn), is one straight line per connection, and its return closes. Event handlers (on_open, on_data, …) are called when something happens; a string that on_open or on_data returns is sent. A native handler is a name from server.handlers(). With proto = "udp" a handler is called for each datagram, and conn stands for its sender. The models process and prefork run handlers in processes of their own, with copies of what they reach: made when the connection is accepted (process), or when the worker is started (prefork). isolate = true gives the threads of thread, threadpool and epoll with workers such copies in the script's own process. Nothing that a handler changes there comes back; what it prints does, and os.exit in it ends that process only: in a thread, the script.

@@ -15,6 +15,9 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	defer c.release()
+	if s := c.secured(); s != nil {
+		s.bye()
+	}
 	if !c.closeInLoop() {
 		c.closeDescriptor()
 	}
@@ -41,7 +44,7 @@ func (c *Conn) Reset() error {
 		return net.ErrClosed
 	}
 	defer c.release()
-	if c.gram != nil {
+	if c.Proto() != "tcp" {
 		return syscall.EOPNOTSUPP // there is no connection to end
 	}
 	var errno syscall.Errno
@@ -82,6 +85,9 @@ func (c *Conn) Shutdown(how string) error {
 	defer c.release()
 	if c.gram != nil {
 		return syscall.EOPNOTSUPP
+	}
+	if s := c.secured(); s != nil && direction != syscall.SHUT_RD {
+		s.bye()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -26,7 +26,8 @@ type Conn struct {
 	prev    *Conn     // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
-	lingers atomic.Bool // SO_LINGER has a time: closing may block
+	lingers atomic.Bool         // SO_LINGER has a time: closing may block
+	odd     atomic.Pointer[odd] // nil for a plain TCP connection
 
 	// Data is the handler's own.
 	Data any

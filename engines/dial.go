@@ -2,6 +2,8 @@ package engines
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -12,20 +14,42 @@ import (
 
 // DialOptions say where to connect, and how.
 type DialOptions struct {
-	Addr    string        // "host:port"
+	Proto   string        // "tcp" or "udp"; "" is "tcp"
+	Addr    string        // "host:port", or "unix:/path"
 	From    string        // the own address, "host" or "host:port"; "" is the kernel's choice
 	Timeout time.Duration // for the whole of it; 0 is none
 	NoDelay bool          // TCP_NODELAY
 	TTL     int           // IP_TTL, or IPv6's hop limit; 0 is the kernel's
 	Buffer  int           // SO_RCVBUF; 0 is the kernel's
+	TLS     *tls.Config   // nil is none
 	Place   Place         // nil is Here{}
 }
 
-// Dial opens a TCP connection, trying the addresses of a name one after the other. Waiting costs a goroutine and no
-// thread, and ends with ctx. An address that cannot be read is a plain error, what the world said is an *Error.
+// Dial opens a connection, trying the addresses of a name one after the other. Waiting costs a goroutine and no thread,
+// and ends with ctx. An address that cannot be read is a plain error, what the world said is an *Error.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if o.Place == nil {
 		o.Place = Here{}
+	}
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+	}
+	c, err := dial(ctx, o)
+	if err != nil || o.TLS == nil {
+		return c, err
+	}
+	if err := c.Secure(ctx, o.TLS, true); err != nil {
+		c.closeDescriptor()
+		return nil, &Error{"connect", o.Addr, err}
+	}
+	return c, nil
+}
+
+func dial(ctx context.Context, o DialOptions) (*Conn, error) {
+	if path, ok := UnixPath(o.Addr); ok {
+		return dialUnix(ctx, o, path)
 	}
 	addr, err := ParseAddr(o.Addr)
 	if err != nil {
@@ -34,11 +58,6 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	from, err := ParseFrom(o.From)
 	if err != nil {
 		return nil, err
-	}
-	if o.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
-		defer cancel()
 	}
 	addrs, err := Resolve(ctx, o.Place, addr)
 	if err != nil {
@@ -63,7 +82,11 @@ func dialOne(ctx context.Context, o DialOptions, from, to netip.AddrPort) (*Conn
 			return nil, err
 		}
 	}
-	fd, err := o.Place.Socket(family(to), syscall.SOCK_STREAM, syscall.IPPROTO_TCP)
+	kind, proto := syscall.SOCK_STREAM, syscall.IPPROTO_TCP
+	if o.Proto == "udp" {
+		kind, proto = syscall.SOCK_DGRAM, syscall.IPPROTO_UDP
+	}
+	fd, err := o.Place.Socket(family(to), kind, proto)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +95,53 @@ func dialOne(ctx context.Context, o DialOptions, from, to netip.AddrPort) (*Conn
 		return nil, err
 	}
 	c := &Conn{fd: fd, peer: to, count: new(Counters)}
+	if o.Proto == "udp" {
+		c.odd.Store(&odd{proto: "udp"})
+	}
 	if err := c.connect(ctx, to); err != nil {
 		c.Close()
 		return nil, err
+	}
+	return c, nil
+}
+
+// dialUnix connects to a unix socket. The kernel does that at once, or has no room in the listener's queue: there is nothing to
+// wait for, so it is tried again.
+func dialUnix(ctx context.Context, o DialOptions, path string) (*Conn, error) {
+	if err := CheckUnixPath(path); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(Ready(ctx, o.Place), AllowUnix(o.Place, path)); err != nil {
+		return nil, err
+	}
+	fd, err := o.Place.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, &Error{"connect", o.Addr, err}
+	}
+	to := raw.NewUnixSockaddr(path)
+	pause := time.NewTicker(2 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		errno := raw.Connect(fd, to)
+		if errno == 0 {
+			break
+		}
+		if errno != syscall.EAGAIN {
+			raw.Close(fd)
+			return nil, &Error{"connect", o.Addr, errno}
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			raw.Close(fd)
+			return nil, &Error{"connect", o.Addr, ctx.Err()}
+		}
+	}
+	c := &Conn{fd: fd, count: new(Counters)}
+	c.odd.Store(&odd{proto: "unix", local: "unix:", peer: o.Addr})
+	if err := c.Park(); err != nil {
+		c.Close()
+		return nil, &Error{"connect", o.Addr, err}
 	}
 	return c, nil
 }
@@ -147,7 +214,7 @@ func (c *Conn) connect(ctx context.Context, to netip.AddrPort) error {
 	}
 	// On loopback a client may be given the very port it wants to reach, and TCP connects it with itself (a
 	// simultaneous open, RFC 9293 section 3.5). Nobody listens there.
-	if c.LocalAddr() == c.peer {
+	if c.LocalAddr() == c.peer && !c.isDatagram() {
 		return syscall.ECONNREFUSED
 	}
 	return nil
@@ -172,9 +239,12 @@ func ParseFrom(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, a.Port), nil
 }
 
-// Adopt makes a Conn of a connected descriptor, which belongs to it from now on, even if that fails.
-func Adopt(fd int) (*Conn, error) {
+// Adopt makes a Conn of a descriptor that is connected to addr. It belongs to the Conn from now on, even if that fails.
+func Adopt(fd int, addr string) (*Conn, error) {
 	c := &Conn{fd: fd, peer: raw.PeerAddr(fd), count: new(Counters)}
+	if _, unix := UnixPath(addr); unix {
+		c.odd.Store(&odd{proto: "unix", local: "unix:", peer: addr})
+	}
 	if err := c.Park(); err != nil {
 		raw.Close(fd)
 		return nil, err

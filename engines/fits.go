@@ -48,6 +48,16 @@ func suits(model Model, app App, cfg *Config) error {
 		return &OptionError{"proto", fmt.Sprintf("the model '%s' serves connections only, and UDP has none%s", model.Name,
 			having(cfg.Known, func(m Model) bool { return m.Datagrams }))}
 	}
+	if cfg.TLS != nil {
+		if err := suitsTLS(model, app, cfg); err != nil {
+			return err
+		}
+	}
+	if _, unix := UnixPath(cfg.Addr); unix && cfg.ReusePort {
+		return &OptionError{"reuse_port", "a unix socket's path is one listener's"}
+	} else if unix && cfg.Proto == "udp" {
+		return &OptionError{"proto", "unix sockets are streams here, not datagrams"}
+	}
 	if cfg.Proto == "udp" {
 		if err := suitsDatagrams(app, o); err != nil {
 			return err

@@ -10,6 +10,9 @@ import (
 // Flow runs an App on a connection that has a flow of control of its own, until the connection is closed. So event
 // Apps run on every model: here the loop has one connection.
 func Flow(ctx context.Context, c *Conn, app *App) {
+	if c.hub.tls != nil && !c.secureFlow(ctx, app) {
+		return
+	}
 	if app.IsLinear() {
 		c.line(ctx, app)
 		return

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"crypto/tls"
 	"sync"
 
 	"github.com/nsh-lab/nsh/internal/raw"
@@ -10,6 +11,7 @@ import (
 // A hub is what a listener and its connections share. It lives as long as one of them does.
 type hub struct {
 	place   Place
+	tls     *tls.Config // of every connection; nil is none
 	log     func(format string, args ...any)
 	limit   int             // of a connection's output queue
 	base    context.Context // the server's; its end is announced by stopping

@@ -24,6 +24,12 @@ func (c *Conn) Info() (*unix.TCPInfo, error) {
 // State is the kernel's name for the state of the connection at this end: "ESTABLISHED", "CLOSE_WAIT", …; "CLOSE" once
 // it is closed here, though the kernel may still be busy with it (FIN_WAIT1, TIME_WAIT).
 func (c *Conn) State() string {
+	if c.Proto() != "tcp" {
+		if c.Closed() {
+			return "CLOSE"
+		}
+		return "ESTABLISHED" // the kernel has no other for a connected socket of these
+	}
 	info, err := c.Info()
 	if err != nil {
 		return "CLOSE"

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"syscall"
 	"time"
@@ -11,12 +12,13 @@ import (
 
 // Config says where a server listens, and how. The zero value listens on a free port of 127.0.0.1.
 type Config struct {
-	Proto     string // "tcp" or "udp"; "" is "tcp"
-	Addr      string // "host:port"; "" is the place's HomeAddr
-	Backlog   int    // how many connections may wait to be accepted; 0 is 128
-	ReuseAddr bool   // SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
-	ReusePort bool   // SO_REUSEPORT: several listeners share the port
-	Place     Place  // nil is Here{}
+	Proto     string      // "tcp" or "udp"; "" is "tcp"
+	Addr      string      // "host:port", or "unix:/path"; "" is the place's HomeAddr
+	TLS       *tls.Config // nil is none
+	Backlog   int         // how many connections may wait to be accepted; 0 is 128
+	ReuseAddr bool        // SO_REUSEADDR: bind though connections of a former server are in TIME_WAIT
+	ReusePort bool        // SO_REUSEPORT: several listeners share the port
+	Place     Place       // nil is Here{}
 	Options   Options
 	Log       func(format string, args ...any) // for what a person should know; nil is nobody
 	Known     []Model                          // the models that a hint may name
@@ -33,6 +35,9 @@ func Listen(ctx context.Context, cfg Config) (*Listener, error) {
 	}
 	if cfg.Backlog == 0 {
 		cfg.Backlog = 128
+	}
+	if path, ok := UnixPath(cfg.Addr); ok {
+		return listenUnix(ctx, cfg, path)
 	}
 	addr, err := ParseAddr(cfg.Addr)
 	if err != nil {

@@ -24,6 +24,7 @@ type shared struct {
 	hub    *hub
 	fd     int
 	addr   netip.AddrPort
+	path   string // of a unix socket
 	wait   waiter
 	once   sync.Once
 	closed atomic.Bool
@@ -37,7 +38,7 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 	if log == nil {
 		log = func(string, ...any) {}
 	}
-	h := &hub{place: cfg.Place, log: log, limit: cfg.Options.SendLimit, base: context.Background(), stopFd: stopFd,
+	h := &hub{place: cfg.Place, tls: cfg.TLS, log: log, limit: cfg.Options.SendLimit, base: context.Background(), stopFd: stopFd,
 		holders: 1, gone: make(chan struct{})}
 	if h.limit <= 0 {
 		h.limit = DefaultSendLimit
@@ -63,6 +64,14 @@ func (ln *Listener) Fileno() int { return ln.fd }
 // Addr is the address it is bound to, with the port that the kernel chose.
 func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
 
+// Name is the address as scripts write it.
+func (ln *Listener) Name() string {
+	if ln.path != "" {
+		return "unix:" + ln.path
+	}
+	return ln.addr.String()
+}
+
 // Counters are those of this view's worker, for what an engine itself has to count.
 func (ln *Listener) Counters() *Counters { return ln.count }
 
@@ -72,8 +81,8 @@ func (ln *Listener) Stats() Stats { return ln.hub.stats() }
 // queued is how many connections wait in the kernel's queue to be accepted: TCP_INFO of a listener says it in the
 // field for unacknowledged segments (tcp(7), net/ipv4/tcp.c tcp_get_info).
 func (ln *shared) queued() int64 {
-	if ln.closed.Load() || ln.socket != nil {
-		return 0 // the kernel does not tell how many datagrams wait
+	if ln.closed.Load() || ln.socket != nil || ln.path != "" {
+		return 0 // the kernel does not tell how many datagrams wait, nor connections of a unix socket
 	}
 	var info [104]byte
 	n, errno := raw.GetOption(ln.fd, syscall.IPPROTO_TCP, syscall.TCP_INFO, info[:])
@@ -121,6 +130,9 @@ func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 		case errno == 0:
 			ln.back.reset()
 			c := &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
+			if ln.path != "" {
+				c.odd.Store(&odd{proto: "unix", local: ln.Name(), peer: "unix:"}) // a client's socket has no name
+			}
 			if driver != nil {
 				c.driven = &driven{loop: driver, conn: c}
 			}

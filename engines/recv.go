@@ -22,6 +22,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.gram != nil {
 		return c.gram.take(p)
 	}
+	if s := c.secured(); s != nil {
+		return s.recv(nil, p)
+	}
 	n, err := c.received(c.recvNow(p))
 	if err != nil && err != syscall.EAGAIN {
 		c.settle() // under a loop that has not asked for it, the end is news
@@ -43,7 +46,7 @@ func (c *Conn) TryRecv(p []byte) (int, error) {
 
 // received turns the outcome of a recv into what Go code expects, counts it, and remembers how the stream ended.
 func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
-	if n > 0 {
+	if n > 0 || errno == 0 && c.isDatagram() {
 		c.count.BytesIn.Add(int64(n))
 		return n, nil
 	}
@@ -94,7 +97,7 @@ func (c *Conn) WaitReadable(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if len(f.rest) > 0 {
+	if len(f.rest) > 0 || c.secured() != nil { // what was decrypted already says nothing to a poller
 		return nil
 	}
 	for {
@@ -125,6 +128,14 @@ func (c *Conn) recv(ctx context.Context, f *flow, p []byte) (int, error) {
 	if c.gram != nil {
 		return c.gram.take(p)
 	}
+	if s := c.secured(); s != nil {
+		return s.recv(&ctx, p)
+	}
+	return c.recvPlain(ctx, f, p)
+}
+
+// recvPlain receives what the socket has.
+func (c *Conn) recvPlain(ctx context.Context, f *flow, p []byte) (int, error) {
 	for {
 		if c.Eventful() {
 			n, errno := c.recvNow(p)

@@ -34,7 +34,15 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 		return 0, err
 	}
 	defer f.send.leave()
-	for n < len(data) {
+	if s := c.secured(); s != nil {
+		return s.send(ctx, data)
+	}
+	return c.sendPlain(ctx, f, data)
+}
+
+// sendPlain sends on the socket; the caller has the turn. An empty datagram is something, too.
+func (c *Conn) sendPlain(ctx context.Context, f *flow, data []byte) (n int, err error) {
+	for n < len(data) || len(data) == 0 && c.isDatagram() {
 		m, errno, err := c.sendOn(ctx, f, data[n:])
 		n += m
 		switch {
@@ -46,6 +54,8 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 			return n, errno
 		case f.closed.Load():
 			return n, net.ErrClosed
+		case c.isDatagram():
+			return n, nil
 		}
 	}
 	return n, nil

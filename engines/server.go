@@ -110,13 +110,19 @@ func (s *Server) ended(err error) {
 // Addr is the address it listens on.
 func (s *Server) Addr() netip.AddrPort { return s.ln.Addr() }
 
+// Name is the same as scripts write it; of a unix socket "unix:/path".
+func (s *Server) Name() string { return s.ln.Name() }
+
 // Model is the model's name.
 func (s *Server) Model() string { return s.model.Name }
 
-// Proto is "tcp" or "udp".
+// Proto is "tcp", "udp" or "unix".
 func (s *Server) Proto() string {
-	if s.ln.Datagrams() {
+	switch {
+	case s.ln.Datagrams():
 		return "udp"
+	case s.ln.path != "":
+		return "unix"
 	}
 	return "tcp"
 }

@@ -1,8 +1,11 @@
 package engines
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 
@@ -43,3 +46,43 @@ func (unixNotAllowed) Error() string {
 }
 
 func (unixNotAllowed) Unwrap() error { return syscall.EACCES }
+
+// listenUnix listens on a unix socket. Its file goes with the listener.
+func listenUnix(ctx context.Context, cfg Config, path string) (*Listener, error) {
+	if err := CheckUnixPath(path); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(Ready(ctx, cfg.Place), AllowUnix(cfg.Place, path)); err != nil {
+		return nil, err
+	}
+	warmUp()
+	stopFd, errno := raw.Eventfd()
+	if errno != 0 {
+		return nil, &Error{"listen", cfg.Addr, errno}
+	}
+	fd, err := cfg.Place.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		if errno := raw.Bind(fd, raw.NewUnixSockaddr(path)); errno != 0 {
+			err = errno
+		} else {
+			err = syscall.Listen(fd, cfg.Backlog)
+		}
+		if err != nil {
+			raw.Close(fd)
+		}
+	}
+	if err != nil {
+		raw.Close(stopFd)
+		return nil, &Error{"listen", cfg.Addr, err}
+	}
+	ln := newListener(fd, stopFd, cfg)
+	ln.path = path
+	return ln, nil
+}
+
+// unlink removes the file of a unix socket.
+func (ln *shared) unlink() {
+	if ln.path != "" && ln.path[0] != '@' {
+		os.Remove(ln.path)
+	}
+}

@@ -53,6 +53,11 @@ func (c *Conn) RecvN(ctx context.Context, n int) ([]byte, error) {
 		return nil, err
 	}
 	defer leave()
+	if c.isDatagram() { // one is one: what does not fit is lost, as with recv(2)
+		got := make([]byte, min(n, MaxDatagram))
+		m, err := c.recv(ctx, f, got)
+		return got[:m], err
+	}
 	// Grown as bytes come: n is the caller's wish, and no reason to take that much memory at once.
 	got := make([]byte, 0, min(n, bufferSize))
 	for len(got) < n {

@@ -56,6 +56,7 @@ func (ln *shared) close() {
 		default:
 			raw.Close(ln.fd)
 		}
+		ln.unlink()
 		if ln == ln.hub.listeners[0] {
 			ln.hub.drop()
 		}

@@ -27,7 +27,7 @@ func NewConn(c *engines.Conn, event bool) *Conn { return &Conn{Conn: c, event: e
 
 // OwnedBy gives the connection to the scope that closes it, and to the place, if that may end before.
 func (c *Conn) OwnedBy(env *lua.Env, place engines.Place) *Conn {
-	c.held = Keep(place, env.Own("connection to "+c.PeerAddr().String(), func() { c.Conn.Close() }))
+	c.held = Keep(place, env.Own("connection to "+c.PeerName(), func() { c.Conn.Close() }))
 	return c
 }
 
@@ -36,7 +36,7 @@ func (c *Conn) String() string {
 	if c.Closed() {
 		state = " (closed)"
 	}
-	return fmt.Sprintf("Conn %s → %s%s", c.LocalAddr(), c.PeerAddr(), state)
+	return fmt.Sprintf("Conn %s → %s%s", c.LocalName(), c.PeerName(), state)
 }
 
 // RecvOptions say how long to wait.
@@ -77,6 +77,8 @@ func recv(call *lua.Call) int {
 			return c.read(call, int(n))
 		}
 		return c.recvWhole(call, o.Timeout, func(ctx context.Context) ([]byte, error) { return c.RecvN(ctx, int(n)) })
+	case isText && text == "line" && !c.event && c.Proto() == "udp" && c.Tied():
+		call.Wrong(2, "what", "a datagram is not cut into lines; recv() gives one")
 	case isText && text == "line" && !c.event:
 		return c.recvWhole(call, o.Timeout, c.RecvLine)
 	case isText && text == "line":
@@ -103,7 +105,11 @@ func (c *Conn) recvSome(call *lua.Call, limit time.Duration) int {
 	}
 	buf := recvBuffers.Get().(*[]byte)
 	defer recvBuffers.Put(buf)
-	if there := c.Unread(); there > len(*buf) { // a long datagram, which comes whole
+	there := c.Unread()
+	if c.Proto() == "udp" {
+		there = max(there, engines.MaxDatagram)
+	}
+	if there > len(*buf) { // a long datagram, which comes whole
 		long := make([]byte, there)
 		buf = &long
 	}
@@ -143,7 +149,7 @@ func (c *Conn) received(call *lua.Call, data []byte, err error) int {
 	case err == io.EOF:
 		return call.Return(nil)
 	}
-	return call.Fail(Fault("recv", c.PeerAddr().String(), err))
+	return call.Fail(Fault("recv", c.PeerName(), err))
 }
 
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
@@ -164,7 +170,7 @@ func send(call *lua.Call) int {
 		call.Block(func(ctx context.Context) { n, err = c.Send(ctx, data) })
 	}
 	if err != nil {
-		return call.Fail(Fault("send", c.PeerAddr().String(), err))
+		return call.Fail(Fault("send", c.PeerName(), err))
 	}
 	return call.ReturnInt(n)
 }
@@ -192,5 +198,5 @@ func (c *Conn) close() {
 
 func (c *Conn) reset() error {
 	c.held.Release()
-	return Fault("reset", c.PeerAddr().String(), c.Conn.Reset())
+	return Fault("reset", c.PeerName(), c.Conn.Reset())
 }

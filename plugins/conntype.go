@@ -14,10 +14,10 @@ import (
 func ConnType() lua.Type {
 	return lua.Type{
 		Name: "Conn", Of: (*Conn)(nil),
-		Doc: "A TCP connection: in a server's handler, or from client.dial. In a handler for proto = \"udp\" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.",
+		Doc: "A connection: in a server's handler, or from client.dial. It is TCP's, with TLS or without, a unix socket's, or a UDP socket that client.dial has tied to one peer: there recv gives one datagram, and each send is one. In a handler for proto = \"udp\" it stands for the sender of one datagram, which is what recv gives; each send is a datagram back. In a linear handler and from client.dial, recv and send wait; in an event handler nothing waits.",
 		Fields: []lua.Field{
-			{Name: "local_addr", Doc: "This end, \"host:port\".", Get: func(c *Conn) string { return c.LocalAddr().String() }},
-			{Name: "peer_addr", Doc: "The other end, \"host:port\".", Get: func(c *Conn) string { return c.PeerAddr().String() }},
+			{Name: "local_addr", Doc: "This end, \"host:port\".", Get: func(c *Conn) string { return c.LocalName() }},
+			{Name: "peer_addr", Doc: "The other end, \"host:port\".", Get: func(c *Conn) string { return c.PeerName() }},
 		},
 		Methods: []lua.Func{
 			{Name: "send", Params: "data", Returns: "bytes | nil, err", Direct: send,
@@ -39,6 +39,8 @@ func ConnType() lua.Type {
 				Doc: "Sets a socket option by its kernel name, as in conn:set(\"TCP_NODELAY\", true)."},
 			{Name: "info", Returns: "TCPInfo | nil, err", Call: (*Conn).info,
 				Doc: "The kernel's TCP_INFO, by its field names without tcpi_."},
+			{Name: "tls", Returns: "{version, cipher, server_name, alpn, resumed, peer = {subject, issuer, names, until}} | nil", Call: (*Conn).tls,
+				Doc: "What the two ends have agreed on, and the other's certificate; nil without TLS."},
 			{Name: "state", Returns: "string", Call: func(c *Conn) string { return c.State() },
 				Doc: "The kernel's state of the connection: \"ESTABLISHED\", \"CLOSE_WAIT\", …"},
 			{Name: "fileno", Returns: "number", Call: func(c *Conn) (int, error) { return fileno(c) },
@@ -60,7 +62,7 @@ func shutdown(c *Conn, how string) error {
 	}
 	switch how {
 	case "read", "write", "both":
-		return Fault("shutdown", c.PeerAddr().String(), c.Shutdown(how))
+		return Fault("shutdown", c.PeerName(), c.Shutdown(how))
 	}
 	return lua.Misusef("how", "%.20q unknown; it is \"write\", \"read\" or \"both\"", how)
 }

@@ -95,7 +95,7 @@ func NewTCPInfo(raw *unix.TCPInfo) *TCPInfo {
 func (c *Conn) info() (*TCPInfo, error) {
 	raw, err := c.Conn.Info()
 	if err != nil {
-		return nil, Fault("info", c.PeerAddr().String(), err)
+		return nil, Fault("info", c.PeerName(), err)
 	}
 	return NewTCPInfo(raw), nil
 }

@@ -187,7 +187,7 @@ func takeOne(t *testing.T, c *Crowd, i int) {
 	if code != "" {
 		t.Fatal(code)
 	}
-	conn, err := engines.Adopt(fd)
+	conn, err := engines.Adopt(fd, "")
 	if err != nil {
 		t.Fatal(err)
 	}

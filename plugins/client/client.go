@@ -23,7 +23,7 @@ func Plugin() plugins.Plugin {
 			Doc:  "Opens connections: one, a crowd of them, or as many as it takes to measure how a server answers.",
 			Funcs: append([]lua.Func{
 				{Name: "dial", Params: "addr, options", Returns: "Conn | nil, err", Call: dial,
-					Doc: "Connects. Refused, unreachable and timed out are nil, err.",
+					Doc: "Connects, to \"host:port\" or \"unix:/path\". Refused, unreachable and timed out are nil, err. With proto = \"udp\" nothing is sent: that nobody listens is told by the first recv, or the next send. With tls it does the handshake, too; what is wrong with the peer has a code: ETLSAUTHORITY, ETLSNAME, ETLSCERTIFICATE, ETLSALERT, ETLSRECORD.",
 					Example: `local s = assert(server.start{model = "goroutine", handler = "echo"})
 local c = assert(client.dial(s.addr, {timeout = 1}))
 c:send("ping\n")
@@ -47,18 +47,19 @@ print(crowd.n, crowd:stats().opened, s:stats().accepted)  --> 100	100	100`},
 
 // dialOptions are those of client.dial.
 type dialOptions struct {
-	Proto   string        `lua:"proto" default:"tcp" enum:"tcp" help:"transport protocol"`
+	Proto   string        `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp each send is a datagram, and recv gives one"`
 	Timeout time.Duration `lua:"timeout" default:"10s" help:"seconds to wait for the connection"`
 	From    string        `lua:"from" help:"this end's address, \"host\" or \"host:port\"; the kernel's choice when absent"`
 	TTL     int           `lua:"ttl" default:"0" min:"0" max:"255" help:"how many routers a packet may pass; 0 is the kernel's default"`
 	NoDelay bool          `lua:"no_delay" default:"false" help:"TCP_NODELAY: send small pieces at once"`
 
+	TLS       lua.Value  `lua:"tls" help:"true, or {ca, server_name, insecure, min, max, alpn, cert, key}: ca is what to trust in PEM, server_name whom the certificate has to be for, insecure takes any"`
 	Behaviour *Behaviour `lua:"behaviour" help:"how it misbehaves by itself, beside what the script does: client.silent{}, client.slow{}, …"`
 	plugins.Where
 }
 
 func (o *dialOptions) engine(addr string, place engines.Place) engines.DialOptions {
-	return engines.DialOptions{Addr: addr, From: o.From, Timeout: o.Timeout, NoDelay: o.NoDelay, TTL: o.TTL,
+	return engines.DialOptions{Proto: o.Proto, Addr: addr, From: o.From, Timeout: o.Timeout, NoDelay: o.NoDelay, TTL: o.TTL,
 		Buffer: o.Behaviour.engine().Buffer, Place: place}
 }
 
@@ -110,13 +111,19 @@ func contains(s string, c byte) bool {
 }
 
 func dial(ctx context.Context, env *lua.Env, addr string, o dialOptions) (*plugins.Conn, error) {
-	if err := errors.Join(checkAddr("addr", addr), checkFrom(o.From)); err != nil {
+	if err := errors.Join(checkTarget("addr", addr), checkFrom(o.From), o.suits(addr)); err != nil {
+		return nil, err
+	}
+	config, err := o.secure(env, addr)
+	if err != nil {
 		return nil, err
 	}
 	place := o.Place(env)
 	ctx, end := plugins.During(ctx, place, "dial", addr)
-	c, err := engines.Dial(ctx, o.engine(addr, place))
-	if err = end(err); err != nil {
+	dial := o.engine(addr, place)
+	dial.TLS = config
+	c, err := engines.Dial(ctx, dial)
+	if err = tlsFault(addr, end(err)); err != nil {
 		return nil, plugins.Fault("dial", addr, err)
 	}
 	conn := plugins.NewConn(c, false).OwnedBy(env, place)

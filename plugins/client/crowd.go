@@ -224,7 +224,7 @@ func (c *Crowd) conn(ctx context.Context, i int) (*plugins.Conn, error) {
 	default:
 		return nil, &lua.Fault{Code: code, Op: "conn", Addr: c.to, Message: fmt.Sprintf("connection %d is not open: %s", i, code)}
 	}
-	conn, err := engines.Adopt(fd)
+	conn, err := engines.Adopt(fd, c.to)
 	if err != nil {
 		return nil, plugins.Fault("conn", c.to, err)
 	}

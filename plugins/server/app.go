@@ -82,7 +82,10 @@ func handlerNames(*lua.World) (names []string) {
 
 // connOf is the script's side of a connection, the same for its handlers and for who lists the connections meanwhile.
 func connOf(c *engines.Conn, event bool) *plugins.Conn {
-	return c.Face(func() any { return plugins.NewConn(c, event) }).(*plugins.Conn)
+	return c.Face(func() any {
+		_, tls := c.TLSState() // with it a flow of its own calls the handlers, and may wait
+		return plugins.NewConn(c, event && !tls)
+	}).(*plugins.Conn)
 }
 
 // linear runs function(conn) once per connection, in a scope that ends with it.
@@ -182,7 +185,7 @@ func closeReason(c *engines.Conn, why error) any {
 	if errors.As(why, &script) {
 		return &lua.Fault{Code: "ERROR", Message: script.Error(), Err: script}
 	}
-	if f, ok := plugins.Fault("", c.PeerAddr().String(), why).(*lua.Fault); ok {
+	if f, ok := plugins.Fault("", c.PeerName(), why).(*lua.Fault); ok {
 		return f
 	}
 	return &lua.Fault{Code: "ERROR", Message: why.Error(), Err: why}

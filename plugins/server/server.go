@@ -43,10 +43,11 @@ func serverType() lua.Type {
 	return lua.Type{
 		Name: "Server", Of: (*Server)(nil), Doc: "A server at work, from server.start.",
 		Fields: []lua.Field{
-			{Name: "addr", Doc: "Where it listens, \"host:port\".", Get: func(s *Server) string { return s.Addr().String() }},
+			{Name: "addr", Doc: "Where it listens, \"host:port\" or \"unix:/path\".", Get: func(s *Server) string { return s.Name() }},
 			{Name: "port", Doc: "The port alone.", Get: func(s *Server) int { return int(s.Addr().Port()) }},
 			{Name: "model", Doc: "Its model's name.", Get: func(s *Server) string { return s.Model() }},
-			{Name: "proto", Doc: "\"tcp\" or \"udp\".", Get: func(s *Server) string { return s.Proto() }},
+			{Name: "ca", Doc: "With a certificate made on the spot, the authority that vouches for it, in PEM: for tls = {ca = s.ca} of client.dial, or curl --cacert.", Get: func(s *Server) string { return s.ca }},
+			{Name: "proto", Doc: "\"tcp\", \"udp\" or \"unix\".", Get: func(s *Server) string { return s.Proto() }},
 		},
 		Methods: []lua.Func{
 			{Name: "stats", Returns: "{accepted, active, closed, …}", Call: (*Server).stats,

@@ -14,7 +14,7 @@ import (
 // options are those of server.start.
 type options struct {
 	Model          string       `lua:"model" default:"epoll" help:"the server model: one of server.models()"`
-	Addr           *string      `lua:"addr" help:"where to listen, port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
+	Addr           *string      `lua:"addr" help:"where to listen, \"host:port\" or \"unix:/path\"; port 0 takes a free one; 127.0.0.1:0 when absent, or a laboratory host's first address"`
 	Handler        lua.Value    `lua:"handler" help:"a native handler's name, or function(conn): one straight line per connection"`
 	OnOpen         lua.Callback `lua:"on_open" help:"function(conn); a string it returns is sent"`
 	OnData         lua.Callback `lua:"on_data" help:"function(conn, data) with what was read; a string it returns is sent"`
@@ -31,6 +31,7 @@ type options struct {
 	Reap           bool         `lua:"reap" default:"true" help:"of the model process: false is a famous mistake, children that have ended stay as zombies until the server stops"`
 	SendLimit      int          `lua:"send_limit" default:"1048576" min:"1" max:"1073741824" help:"bytes that may wait in a connection's output queue"`
 	Proto          string       `lua:"proto" default:"tcp" enum:"tcp,udp" help:"transport protocol; with udp a handler is called for each datagram, and conn stands for its sender"`
+	TLS            lua.Value    `lua:"tls" help:"true, or {cert, key, names, min, max, alpn, client_ca}: without cert and key a certificate is made on the spot, which s.ca vouches for; models with a flow for each connection speak TLS"`
 	plugins.Where
 }
 
@@ -38,12 +39,13 @@ type options struct {
 type Server struct {
 	*engines.Server
 	scope *lua.Scope
-	event bool // its connections belong to event handlers
+	event bool   // its connections belong to event handlers
+	ca    string // in PEM: of a certificate made on the spot
 }
 
 func (s *Server) String() string {
 	st := s.Stats()
-	return fmt.Sprintf("Server %s on %s (%d active, %d accepted)", s.Model(), s.Addr(), st.Active, st.Accepted)
+	return fmt.Sprintf("Server %s on %s (%d active, %d accepted)", s.Model(), s.Name(), st.Active, st.Accepted)
 }
 
 func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
@@ -53,8 +55,12 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 	}
 	place := o.Place(env)
 	addr := plugins.ListenAddr(place, o.Addr)
-	if _, err := engines.ParseAddr(addr); err != nil {
+	if err := checkAddr(addr); err != nil {
 		return nil, lua.Misusef("addr", "%s", err)
+	}
+	config, ca, err := o.secure(env, place, addr)
+	if err != nil {
+		return nil, err
 	}
 	if err := o.suits(model); err != nil {
 		return nil, err
@@ -74,7 +80,7 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		return nil, plugins.Fault("listen", addr, err)
 	}
 	srv, err := engines.Start(scope.Context(), model, engines.Config{
-		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place,
+		Proto: o.Proto, Addr: addr, Backlog: o.Backlog, ReuseAddr: o.ReuseAddr, ReusePort: o.ReusePort, Place: place, TLS: config,
 		Options: engines.Options{Workers: o.Workers, Trigger: o.Trigger, SendLimit: o.SendLimit, Isolate: o.isolated(model),
 			KeepParentCopy: o.KeepParentCopy, LeaveZombies: !o.Reap},
 		Known: modelsOf(env.World()),
@@ -92,9 +98,18 @@ func start(_ context.Context, env *lua.Env, o options) (*Server, error) {
 		}
 		return nil, plugins.Fault("listen", addr, err)
 	}
-	s := &Server{srv, scope, !app.IsLinear()}
-	plugins.Keep(place, scope.Own("server on "+srv.Addr().String(), func() { srv.Stop() }))
+	s := &Server{srv, scope, !app.IsLinear() && config == nil, ca}
+	plugins.Keep(place, scope.Own("server on "+srv.Name(), func() { srv.Stop() }))
 	return s, nil
+}
+
+// checkAddr says what is wrong with an address.
+func checkAddr(addr string) error {
+	if path, unix := engines.UnixPath(addr); unix {
+		return engines.CheckUnixPath(path)
+	}
+	_, err := engines.ParseAddr(addr)
+	return err
 }
 
 // suits refuses options that a model does not have.
@@ -128,6 +143,9 @@ func (o *options) recipeFor(env *lua.Env, model engines.Model) (*engines.Recipe,
 
 // allowed asks the place whether a script may listen there.
 func allowed(ctx context.Context, place engines.Place, addr string) error {
+	if _, unix := engines.UnixPath(addr); unix {
+		return nil // asked when it is bound
+	}
 	a, err := engines.ParseAddr(addr)
 	if err != nil {
 		return err
@@ -185,7 +203,7 @@ func (s *Server) conns() []*plugins.Conn {
 }
 
 func (s *Server) wait(ctx context.Context) error {
-	return plugins.Fault("wait", s.Addr().String(), s.Server.Wait(ctx))
+	return plugins.Fault("wait", s.Name(), s.Server.Wait(ctx))
 }
 
 func (s *Server) stop(ctx context.Context) { s.scope.Close() }
