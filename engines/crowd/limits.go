@@ -158,23 +158,15 @@ func portRange(place engines.Place) (low, high int) {
 
 // memoryRoom is how many connections there is memory for; 0 is unknown.
 func memoryRoom(o *Order) (int, string) {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, ""
-	}
-	_, rest, ok := strings.Cut(string(text), "MemAvailable:")
-	if !ok {
-		return 0, ""
-	}
-	kib, err := strconv.Atoi(strings.Fields(rest)[0])
-	if err != nil {
+	available := engines.MemAvailable()
+	if available == 0 {
 		return 0, ""
 	}
 	each := connMemory + workerMemory/workerRoom()
 	if o.Spread > 0 || o.Path != "" || len(o.To) > 0 && o.To[0].Addr().IsLoopback() {
 		each += connMemory // the other end is here, too
 	}
-	return kib * 1024 / each, fmt.Sprintf("the memory allows (%d MiB are available, and a connection takes about %d bytes of the kernel's)", kib>>10, each)
+	return available / each, fmt.Sprintf("the memory allows (%d MiB are available, and a connection takes about %d bytes of the kernel's)", available>>20, each)
 }
 
 func readNumber(file string) int {
