@@ -51,3 +51,27 @@ func TestLuaModelAsProgram(t *testing.T) {
 		}
 	}
 }
+
+// TestModelsOfTheGuide grades the engines that docs/models.md has in three lines each.
+func TestModelsOfTheGuide(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/models.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```lua\nrun = function(listener, handler)")
+	block, _, ok := strings.Cut(after, "```")
+	if !ok || strings.Count(block, "run = function") != 2 {
+		t.Fatalf("docs/models.md has no such block: %s", block)
+	}
+	engines := strings.ReplaceAll("run = function(listener, handler)"+block, "run = function", "engines[#engines + 1] = function")
+	out, errs, code := nsh(t, root, "", "-e", `engines = {} `+engines+`
+for i, at_once in ipairs{1, 0, 4} do
+  server.define("mine-" .. i, {style = "linear", at_once = at_once, run = engines[i]})
+  local t = server.test("mine-" .. i, {timeout = 40})
+  if t.failed > 0 or t.held < 13 then os.exit(1) end
+end
+os.exit(#engines - 3)`)
+	if code != 0 || errs != "" {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -94,6 +96,19 @@ func until(ctx context.Context, limit time.Duration, what string, holds func() (
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// reasons are the errors of a server, in words.
+func reasons(st engines.Stats) string {
+	var all []string
+	for why, n := range st.Reasons {
+		if n > 1 {
+			why += fmt.Sprintf(" (%d times)", n)
+		}
+		all = append(all, why)
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
 }
 
 func wrap(where string, err error) error { return fmt.Errorf("%s: %w", where, err) }

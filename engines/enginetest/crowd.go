@@ -72,7 +72,11 @@ func (p *crowdProcess) held() error {
 	if err != nil || line != "held\n" {
 		p.in.Close()
 		p.cmd.Wait()
-		return fmt.Errorf("the clients failed: %s", strings.TrimSpace(p.text.String()))
+		why := strings.TrimSpace(p.text.String())
+		if why == "" {
+			why = "not all of them had an answer in time"
+		}
+		return fmt.Errorf("the clients failed: %s", why)
 	}
 	return nil
 }

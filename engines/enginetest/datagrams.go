@@ -165,7 +165,7 @@ func datagramFails(ctx context.Context, start Starter, kit datagramKit) error {
 		}
 		return until(ctx, 5*time.Second, "six failures to be counted, in words", func() (string, bool) {
 			st := s.Stats()
-			said := fmt.Sprint(st.Reasons)
+			said := reasons(st)
 			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 6 && strings.Contains(said, errAsked.Error()) &&
 				strings.Contains(said, "asked to panic") && !strings.Contains(said, "goroutine ")
 		})

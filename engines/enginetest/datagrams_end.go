@@ -32,7 +32,7 @@ func datagramTooLong(ctx context.Context, start Starter, kit datagramKit) error 
 		}
 		return until(ctx, 5*time.Second, "EMSGSIZE to be counted", func() (string, bool) {
 			st := s.Stats()
-			said := fmt.Sprint(st.Reasons)
+			said := reasons(st)
 			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "message too long")
 		})
 	})

@@ -76,7 +76,7 @@ func IsSelect(ctx context.Context, start Starter) error {
 		}
 		if err := until(ctx, 5*time.Second, "the refusal to be counted, in words", func() (string, bool) {
 			st := s.Stats()
-			said := fmt.Sprint(st.Reasons)
+			said := reasons(st)
 			return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "FD_SETSIZE") &&
 				strings.Contains(said, "held by") && st.Closed == 2
 		}); err != nil {

@@ -43,7 +43,7 @@ func IsPrefork(n int) func(context.Context, Starter) error {
 			}
 			if err := until(ctx, 5*time.Second, "the end to be counted and explained", func() (string, bool) {
 				st := s.Stats()
-				said := fmt.Sprint(st.Reasons)
+				said := reasons(st)
 				return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "SIGKILL") && strings.Contains(said, "replaced")
 			}); err != nil {
 				return err

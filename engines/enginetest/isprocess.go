@@ -62,7 +62,7 @@ func killOne(ctx context.Context, s Running, clients []*net.TCPConn) error {
 	}
 	if err := until(ctx, 5*time.Second, "the end to be counted and explained", func() (string, bool) {
 		st := s.Stats()
-		said := fmt.Sprint(st.Reasons)
+		said := reasons(st)
 		return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 1 && strings.Contains(said, "SIGKILL") && st.Closed == 1
 	}); err != nil {
 		return err

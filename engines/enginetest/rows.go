@@ -101,8 +101,8 @@ func resetRow(ctx context.Context, start Starter, apps kit) error {
 		}
 		if err := until(ctx, 5*time.Second, "the error to be counted", func() (string, bool) {
 			st := s.Stats()
-			return fmt.Sprintf("%d errors %v, %d closed", st.Errors, st.Reasons, st.Closed), st.Errors == 1 && st.Closed == 1 &&
-				(!apps.mute || strings.Contains(fmt.Sprint(st.Reasons), "ECONNRESET")) // elsewhere the handler has told
+			return fmt.Sprintf("%d errors (%s), %d closed", st.Errors, reasons(st), st.Closed), st.Errors == 1 && st.Closed == 1 &&
+				(!apps.mute || strings.Contains(reasons(st), "ECONNRESET")) // elsewhere the handler has told
 		}); err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func gracefulRow(p Promise) func(context.Context, Starter) error {
 				return err
 			}
 			if st := s.Stats(); st.Errors != 0 {
-				return fmt.Errorf("errors: %v", st.Reasons)
+				return fmt.Errorf("errors were counted: %s", reasons(st))
 			}
 			return same(got, pattern(gracefulSize))
 		})
@@ -162,7 +162,7 @@ func readableRow(p Promise) func(context.Context, Starter) error {
 				return fmt.Errorf("after the last answer: %d bytes, %v", len(rest), err)
 			}
 			if st := s.Stats(); st.Errors != 0 {
-				return fmt.Errorf("errors: %v", st.Reasons)
+				return fmt.Errorf("errors were counted: %s", reasons(st))
 			}
 			return nil
 		})

@@ -39,7 +39,7 @@ func failingRow(p Promise) func(context.Context, Starter) error {
 			}
 			return until(ctx, 5*time.Second, "both failures to be counted, in words", func() (string, bool) {
 				st := s.Stats()
-				said := fmt.Sprint(st.Reasons)
+				said := reasons(st)
 				return fmt.Sprintf("%d errors: %s", st.Errors, said), st.Errors == 2 &&
 					strings.Contains(said, errAsked.Error()) && strings.Contains(said, "asked to panic") &&
 					!strings.Contains(said, "goroutine ")

@@ -75,8 +75,12 @@ func conform(ctx context.Context, env *lua.Env, name string, o testOptions) (Gra
 	}
 	place, _ := w.Config().Place.(engines.Place)
 	said := &remarks{}
-	start := func(ctx context.Context, app engines.App) (enginetest.Running, error) {
-		return engines.Start(ctx, model, engines.Config{Place: place, ReuseAddr: true, Log: said.add}, app)
+	cfg := engines.Config{Place: place, ReuseAddr: true, Log: said.add}
+	starter := func(row enginetest.Row) enginetest.Starter {
+		if strings.HasPrefix(row.Name, udpRow) {
+			return enginetest.StartDatagrams(model, cfg)
+		}
+		return enginetest.StartWith(model, cfg)
 	}
 	g := Grades{Model: name, Printed: !o.Quiet}
 	width := 80
@@ -89,9 +93,9 @@ func conform(ctx context.Context, env *lua.Env, name string, o testOptions) (Gra
 			w.Println(strings.TrimSuffix(row.text(width), "\n"))
 		}
 	}
-	warmUp(ctx, rows, o.Timeout, start)
+	warmUp(ctx, rows[0], o.Timeout, starter(rows[0]))
 	for _, row := range rows {
-		note(grade(ctx, row, o.Timeout, start, said))
+		note(grade(ctx, row, o.Timeout, starter(row), said))
 		if ctx.Err() != nil {
 			return Grades{}, ctx.Err()
 		}
@@ -110,12 +114,15 @@ func asArgument(err error) error {
 	return err
 }
 
+// udpRow begins the names of rows for datagram servers.
+const udpRow = "udp "
+
 // chosen are the rows to run, and those that are left out.
 func (o *testOptions) chosen(m engines.Model, p enginetest.Promise) (rows, left []enginetest.Row, err error) {
 	rows, left = enginetest.Rows(p), enginetest.Left(m, p)
 	if m.Datagrams {
 		for _, row := range enginetest.DatagramRows(p) {
-			row.Name = "udp " + row.Name
+			row.Name = udpRow + row.Name
 			rows = append(rows, row)
 		}
 	}
@@ -143,10 +150,10 @@ func rowNames(*lua.World) (names []string) {
 }
 
 // warmUp has one connection served, so that what is made once, and stays, is there before anybody counts.
-func warmUp(ctx context.Context, rows []enginetest.Row, limit time.Duration, start enginetest.Starter) {
+func warmUp(ctx context.Context, row enginetest.Row, limit time.Duration, start enginetest.Starter) {
 	ctx, cancel := context.WithTimeout(ctx, min(limit, time.Second))
 	defer cancel()
-	rows[0].Run(ctx, start) // whatever comes of it: it is asked again
+	row.Run(ctx, start) // whatever comes of it: it is asked again
 }
 
 func grade(ctx context.Context, row enginetest.Row, limit time.Duration, start enginetest.Starter, said *remarks) Grade {
@@ -156,10 +163,8 @@ func grade(ctx context.Context, row enginetest.Row, limit time.Duration, start e
 	holds := err == nil
 	g := Grade{Name: row.Name, What: row.What, Holds: &holds, Seconds: time.Since(began).Round(time.Millisecond).Seconds()}
 	if err != nil {
-		g.Seen = err.Error()
-		for _, text := range said.take() {
-			g.Seen += "; " + text
-		}
+		// Why an engine has ended comes first: what the clients saw comes of it.
+		g.Seen = strings.Join(append(said.take(), strings.ReplaceAll(err.Error(), "\n", "; ")), "; ")
 	}
 	return g
 }

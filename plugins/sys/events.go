@@ -125,6 +125,9 @@ func waitableOf(arg string, v lua.Value) (waitable, *descriptor, error) {
 		return nil, nil, lua.Misusef(arg, "Fd expected, got %s", describe(v))
 	}
 	if x.Fileno() < 0 {
+		if v.TypeName() == "Conn" {
+			return nil, nil, lua.Misusef(arg, "the connection is closed; conn:wants() is nil then")
+		}
 		return nil, nil, lua.Misusef(arg, "the descriptor is closed")
 	}
 	switch d := x.(type) {
