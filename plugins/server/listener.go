@@ -41,7 +41,7 @@ func newListener(ctx context.Context, d *definition, ln *engines.Listener, app e
 		flows: map[*engines.Conn]*lua.Env{}, ends: map[*func()]bool{}}
 }
 
-func (l *Listener) String() string { return fmt.Sprintf("Listener %s (model %s)", l.ln.Addr(), l.name) }
+func (l *Listener) String() string { return fmt.Sprintf("Listener %s (model %s)", l.ln.Name(), l.name) }
 
 func (l *Listener) used() { l.touch.Do(func() { close(l.touched) }) }
 
@@ -89,7 +89,7 @@ func (l *Listener) accept(ctx context.Context) (*plugins.Conn, error) {
 		switch {
 		case l.event:
 			l.nothing.Add(1)
-			return nil, plugins.Fault("accept", l.ln.Addr().String(), syscall.EAGAIN)
+			return nil, plugins.Fault("accept", l.ln.Name(), syscall.EAGAIN)
 		case !l.hooked().IsNil():
 			err = l.await(ctx, l, engines.In)
 		default:
