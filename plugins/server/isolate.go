@@ -20,9 +20,9 @@ type isolator struct {
 	room  int64
 }
 
-// worldMemory is what a world is reckoned to take. An empty one was measured to take 190 KB, which Go's collector lets
-// grow to twice as much, and handlers have variables.
-const worldMemory = 1 << 20
+// worldMemory is what a world is reckoned to take, with its thread. An empty one was measured to take 190 KB, which Go's
+// collector lets grow to twice as much and more while others compute; a thread has a stack, and handlers have variables.
+const worldMemory = 2 << 20
 
 // worldRoom is how many worlds may be alive, in half of the memory that there is: past its limit Go ends the program.
 func worldRoom() int64 {

@@ -208,8 +208,8 @@ for _, what in ipairs{"loop", "pcall", "coroutine", "fiber", "sleep", "recv"} do
   fiber.sleep(0.02)
   local t = fiber.now()
   s:stop()
-  assert(fiber.now() - t < 1, what .. ": " .. fiber.now() - t)
-  assert(s:stats().active == 0 and s:stats().threads == 0, what)
+  assert(fiber.now() - t < 5, what .. ": " .. fiber.now() - t) -- a tenth of a second, where nobody else computes
+  eventually("nothing is left of " .. what, function() return s:stats().active == 0 and s:stats().threads == 0 end)
 end`, nil)
 }
 
