@@ -14,7 +14,7 @@ import (
 // workModule declares busy and wait, the two things that a handler can do with its time.
 func workModule() Module {
 	return Module{Funcs: []Func{
-		{Name: "busy", Params: "milliseconds", Call: busy,
+		{Name: "busy", Params: "milliseconds", Returns: "true", Call: busy,
 			Doc: `Computes: uses so many milliseconds of processor time, as a handler that works something out does.
 
 It keeps the baton, so nobody else's Lua runs meanwhile, as with any loop of Lua. On a busy machine it takes longer than

@@ -69,6 +69,7 @@ func LoadTypes() []lua.Type {
 			{Name: "answered", Doc: "On how many of these there was an answer at all.", Get: func(l *Load) int { return l.Answered }},
 			{Name: "bytes_in", Doc: "Bytes received.", Get: func(l *Load) int64 { return l.BytesIn }},
 			{Name: "bytes_out", Doc: "Bytes sent.", Get: func(l *Load) int64 { return l.BytesOut }},
+			{Name: "cpu", Doc: "Processor seconds that the load's own threads used; as many as it took are all that a thread can do, and then the load is the limit. 0 in mode \"function\".", Get: func(l *Load) float64 { return l.Used.CPU.Seconds() }},
 			{Name: "unanswered", Doc: "Requests in flight when the time was over; they are in no other number.", Get: func(l *Load) int64 { return l.Unanswered }},
 			{Name: "unsent", Doc: "In an open loop: requests that were due and had not been sent when the time was over, because no connection was free.", Get: func(l *Load) int64 { return l.Unsent }},
 			{Name: "stopped", Doc: "Why it ended before it was over; nil when it did not.", Get: stopped},

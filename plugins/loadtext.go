@@ -89,6 +89,9 @@ func (l *Load) counts() string {
 	if l.Answered < l.N && l.Requests > 0 && l.Mode != "function" {
 		text += fmt.Sprintf("\nonly %d of the connections had an answer", l.Answered)
 	}
+	if l.Threads > 0 && l.Used.CPU.Seconds() > 0.95*l.Seconds*float64(l.Threads) {
+		text += "\nthe load itself was busy all the time: it may be the limit (threads = n has more)"
+	}
 	if l.Unsent > 0 {
 		text += fmt.Sprintf("\n%s due and not sent when it ended: no connection was free", plural64(l.Unsent, "request"))
 	}

@@ -25,6 +25,7 @@ type Result struct {
 	Unsent     int64 // due in an open loop, and not sent when it ended
 	Unanswered int64 // in flight when it ended
 	Latency    *hdrhistogram.Histogram
+	Threads    int      // of the load's own; 0 is unknown
 	Used       Usage    // by the threads of the load, from Opened to Ending
 	Stopped    []string // why it ended before it was over; empty for an end as planned
 }
@@ -78,6 +79,7 @@ func (r *Result) add(other *Result) {
 	r.Unsent += other.Unsent
 	r.Unanswered += other.Unanswered
 	r.Used = r.Used.And(other.Used)
+	r.Threads += other.Threads
 	r.Latency.Merge(other.Latency)
 }
 
