@@ -55,7 +55,7 @@ function with(x, f) end
 
 ---Computes: uses so many milliseconds of processor time, as a handler that works something out does.
 ---@param milliseconds number
----@return boolean?, Error?
+---@return boolean
 function busy(milliseconds) end
 
 ---Waits so many milliseconds, as a handler that asks a database does: fiber.sleep, in another unit.
@@ -156,11 +156,12 @@ local _Behaviour = {}
 ---@field histogram table[] The latencies in bars of round bounds: list of {from, to, count}, seconds.
 ---@field by_second number[] Answers in each second; the last one may be a part of one.
 ---@field loop string "closed": the next request was sent when the answer was there, and latency counts from the send. "open": requests were due at a fixed rate, and latency counts from when each was due.
----@field mode string "echo", "churn", "http" or "function"; "mixed" after a merge.
+---@field mode string "echo", "churn", "http", "function" or "behaviour"; "mixed" after a merge.
 ---@field connections number How many it had, or tried to have, at a time.
 ---@field answered number On how many of these there was an answer at all.
 ---@field bytes_in number Bytes received.
 ---@field bytes_out number Bytes sent.
+---@field cpu number Processor seconds that the load's own threads used; as many as it took are all that a thread can do, and then the load is the limit. 0 where a function or a behaviour is called.
 ---@field unanswered number Requests in flight when the time was over; they are in no other number.
 ---@field unsent number In an open loop: requests that were due and had not been sent when the time was over, because no connection was free.
 ---@field stopped object Why it ended before it was over; nil when it did not.
@@ -215,7 +216,7 @@ function client.dial(addr, options) end
 function client.open(options) end
 
 ---@class client_load_options
----@field to string where to connect, "host:port"; the first address of a name
+---@field to string where to connect, "host:port" or "unix:/path"; the first address of a name
 ---@field n? number how many connections
 ---@field payload? any what each request sends: a string, or so many bytes (64 when absent), the last of which ends a line
 ---@field depth? number how many requests are in flight on each connection
@@ -223,6 +224,7 @@ function client.open(options) end
 ---@field requests? number how many requests instead, answered or not
 ---@field rate? number requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there
 ---@field mode? any "echo" (as many bytes back as were sent), "churn" (the same, with a connection for each), "http" (GET on connections that stay open), or function(conn), called once for each connection
+---@field behaviour? Behaviour clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, and is opened anew
 ---@field path? string what mode "http" asks for; "/" when absent
 ---@field timeout? number seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT
 ---@field threads? number how many threads drive the connections

@@ -2,16 +2,17 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"syscall"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// An Opener makes sockets that are ready to connect to one address: for those who drive many connections by themselves.
+// An Opener makes sockets of streams that are ready to connect to one address: for those who drive many connections by themselves.
 type Opener struct {
-	To   netip.AddrPort
-	Name *raw.Sockaddr // the same, for raw.Connect
+	To   netip.AddrPort // not valid for a unix socket
+	Name *raw.Sockaddr  // the same, for raw.Connect
 
 	o    DialOptions
 	from netip.AddrPort
@@ -21,6 +22,13 @@ type Opener struct {
 func NewOpener(ctx context.Context, o DialOptions) (*Opener, error) {
 	if o.Place == nil {
 		o.Place = Here{}
+	}
+	if path, ok := UnixPath(o.Addr); ok {
+		err := CheckUnixPath(path)
+		if err == nil {
+			err = errors.Join(Ready(ctx, o.Place), AllowUnix(o.Place, path))
+		}
+		return &Opener{o: o, Name: raw.NewUnixSockaddr(path)}, err
 	}
 	addr, err := ParseAddr(o.Addr)
 	if err != nil {
@@ -57,6 +65,9 @@ func NewOpener(ctx context.Context, o DialOptions) (*Opener, error) {
 
 // Socket makes one, close-on-exec and non-blocking.
 func (n *Opener) Socket() (int, error) {
+	if !n.To.IsValid() {
+		return n.o.Place.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	}
 	fd, err := n.o.Place.Socket(family(n.To), syscall.SOCK_STREAM, syscall.IPPROTO_TCP)
 	if err != nil {
 		return -1, err

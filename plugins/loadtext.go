@@ -49,6 +49,8 @@ func (l *Load) what() string {
 		each = "a connection for each echo"
 	case "http":
 		each = "requests of HTTP"
+	case "behaviour":
+		return fmt.Sprintf("clients of %s that misbehave, %s at a time", l.To, plural(l.N, "connection"))
 	case "function":
 		return fmt.Sprintf("a function on each connection to %s, %s at a time", l.To, plural(l.N, "connection"))
 	default:
@@ -68,8 +70,8 @@ func (l *Load) what() string {
 func (l *Load) how() string {
 	switch loop(l) {
 	case "closed":
-		if l.Mode == "function" {
-			return "closed loop: each call comes when the last is over; latency from the connect"
+		if l.Mode == "function" || l.Mode == "behaviour" {
+			return "closed loop: each comes when the last is over; latency from the connect"
 		}
 		return "closed loop: each request goes when the last is answered; latency from the send"
 	case "open":
@@ -86,7 +88,7 @@ func (l *Load) counts() string {
 	if l.Failed == 0 {
 		text += ", no errors"
 	}
-	if l.Answered < l.N && l.Requests > 0 && l.Mode != "function" {
+	if l.Answered < l.N && l.Requests > 0 && l.Mode != "function" && l.Mode != "behaviour" {
 		text += fmt.Sprintf("\nonly %d of the connections had an answer", l.Answered)
 	}
 	if l.Threads > 0 && l.Used.CPU.Seconds() > 0.95*l.Seconds*float64(l.Threads) {
@@ -95,8 +97,8 @@ func (l *Load) counts() string {
 	if l.Unsent > 0 {
 		text += fmt.Sprintf("\n%s due and not sent when it ended: no connection was free", plural64(l.Unsent, "request"))
 	}
-	if l.Unanswered > 0 && l.Wanted != 0 {
-		text += fmt.Sprintf("\n%s in flight when it ended", plural64(l.Unanswered, "request"))
+	if l.Unanswered > 0 && (l.Wanted != 0 || l.Mode == "function" || l.Mode == "behaviour") {
+		text += fmt.Sprintf("\n%s under way when it ended", plural64(l.Unanswered, "request"))
 	}
 	return text
 }

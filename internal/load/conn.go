@@ -91,7 +91,7 @@ func (w *worker) connected(i int) {
 	}
 	// On loopback a client may be given the very port that it wants to reach, and is connected with itself. That cannot
 	// be while somebody listens there.
-	if (c.fails > 0 || w.cfg.Mode != Churn) && raw.LocalAddr(c.fd) == w.cfg.Addr {
+	if (c.fails > 0 || w.cfg.Mode != Churn) && w.cfg.Addr.IsValid() && raw.LocalAddr(c.fd) == w.cfg.Addr {
 		w.fail(i, "ECONNREFUSED")
 		return
 	}

@@ -34,7 +34,7 @@ func (m Mode) String() string { return [...]string{"echo", "churn", "http"}[m] }
 type Config struct {
 	Socket  func() (fd int, err error) // a TCP socket, non-blocking and close-on-exec, ready to connect
 	To      *raw.Sockaddr
-	Addr    netip.AddrPort // the same
+	Addr    netip.AddrPort // the same; not valid for a unix socket
 	Mode    Mode
 	N       int           // connections
 	Depth   int           // requests in flight on each

@@ -27,7 +27,8 @@ What is printed says which it was.
 A request is an echo of payload bytes (only their number is looked at), with mode = "churn" the same on a connection of
 its own, from connect to the answer, with mode = "http" a GET. With a function as mode a request is one call of it: nsh
 connects, calls function(conn) as a fiber would run, n of them at a time, and closes; the latency is from the connect (or
-from when the call was due) to the return. One at a time runs Lua, so that measures nsh as much as the server.
+from when the call was due) to the return. One at a time runs Lua, so that measures nsh as much as the server. With behaviour a request is a client that behaved so to its end; where the server ended it first, that is
+among the errors, as EOF or ECONNRESET.
 
 A connection that fails is opened again, after pauses that grow; where all fail again and again the load ends early, and
 stopped says so. Ctrl-C ends it with what was measured so far.`,
@@ -44,7 +45,7 @@ print(all.requests, all.loop)  --> 1200	mixed`
 
 // loadOptions are those of client.load.
 type loadOptions struct {
-	To       string         `lua:"to,required" help:"where to connect, \"host:port\"; the first address of a name"`
+	To       string         `lua:"to,required" help:"where to connect, \"host:port\" or \"unix:/path\"; the first address of a name"`
 	N        int            `lua:"n" default:"64" min:"1" max:"100000" help:"how many connections"`
 	Payload  lua.Value      `lua:"payload" help:"what each request sends: a string, or so many bytes (64 when absent), the last of which ends a line"`
 	Depth    int            `lua:"depth" default:"1" min:"1" max:"4096" help:"how many requests are in flight on each connection"`
@@ -52,6 +53,7 @@ type loadOptions struct {
 	Requests *int64         `lua:"requests" min:"1" help:"how many requests instead, answered or not"`
 	Rate     *float64       `lua:"rate" help:"requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there"`
 	Mode     lua.Value      `lua:"mode" help:"\"echo\" (as many bytes back as were sent), \"churn\" (the same, with a connection for each), \"http\" (GET on connections that stay open), or function(conn), called once for each connection"`
+	Behave   *Behaviour     `lua:"behaviour" help:"clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, and is opened anew"`
 	Path     *string        `lua:"path" help:"what mode \"http\" asks for; \"/\" when absent"`
 	Timeout  time.Duration  `lua:"timeout" default:"5s" help:"seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT"`
 	Threads  int            `lua:"threads" default:"1" min:"1" max:"64" help:"how many threads drive the connections"`
@@ -65,7 +67,7 @@ const usualLimit = 2 * time.Second
 // config is the load that the options describe, without what only opening can tell.
 func (o *loadOptions) config() (load.Config, error) {
 	cfg := load.Config{N: o.N, Depth: o.Depth, Timeout: o.Timeout, Threads: o.Threads}
-	err := errors.Join(checkAddr("to", o.To), checkFrom(o.From), o.mode(&cfg))
+	err := errors.Join(checkTarget("to", o.To), checkFrom(o.From), o.mode(&cfg))
 	if err == nil {
 		err = errors.Join(o.extent(&cfg), o.request(&cfg))
 	}
@@ -74,7 +76,14 @@ func (o *loadOptions) config() (load.Config, error) {
 
 func (o *loadOptions) mode(cfg *load.Config) error {
 	name, isText := o.Mode.Text()
+	_, unix := engines.UnixPath(o.To)
 	switch {
+	case unix && o.From != "":
+		return lua.Misusef("from", "a client of a unix socket has no address")
+	case o.Behave != nil && !o.Mode.IsNil():
+		return lua.Misusef("behaviour", "given together with mode: a connection behaves or makes requests")
+	case o.Behave != nil && unix:
+		return lua.Misusef("behaviour", "it is one of TCP connections")
 	case o.Mode.IsNil(), name == "echo":
 	case name == "churn":
 		cfg.Mode = load.Churn
@@ -93,9 +102,12 @@ func (o *loadOptions) mode(cfg *load.Config) error {
 	return nil
 }
 
+// calls says whether something is called for each connection, a function or a behaviour.
+func (o *loadOptions) calls() bool { return o.Behave != nil || o.Mode.Kind() == "function" }
+
 // extent is how much there is to do.
 func (o *loadOptions) extent(cfg *load.Config) error {
-	calls := o.Mode.Kind() == "function"
+	calls := o.calls()
 	switch {
 	case o.Limit != nil && o.Requests != nil:
 		return lua.Misusef("requests", "given together with seconds: a load ends by the clock or by the count")
@@ -110,7 +122,7 @@ func (o *loadOptions) extent(cfg *load.Config) error {
 	case o.N*o.Depth > load.MaxFlight:
 		return lua.Misusef("depth", "%d connections with %d requests in flight on each are more than %d together", o.N, o.Depth, load.MaxFlight)
 	case o.Threads > 1 && calls:
-		return lua.Misusef("threads", "a function runs in the script's own world, one at a time")
+		return lua.Misusef("threads", "mode \"echo\", \"churn\" and \"http\" have threads; here each connection has a flow of its own")
 	case o.Requests != nil:
 		cfg.Count = *o.Requests
 	case o.Limit != nil:
@@ -126,7 +138,7 @@ func (o *loadOptions) extent(cfg *load.Config) error {
 
 // request is what is sent.
 func (o *loadOptions) request(cfg *load.Config) error {
-	calls := o.Mode.Kind() == "function"
+	calls := o.calls()
 	if o.Path != nil && cfg.Mode != load.HTTP {
 		return lua.Misusef("path", "only mode \"http\" asks for a path")
 	}
@@ -165,7 +177,7 @@ func drive(ctx context.Context, env *lua.Env, o loadOptions) (*plugins.Load, err
 	place := o.Place(env)
 	during, end := plugins.During(ctx, place, "load", o.To)
 	var r *load.Result
-	if o.Mode.Kind() == "function" {
+	if o.calls() {
 		r, err = o.call(during, env, place, cfg)
 	} else {
 		r, err = o.generate(during, place, cfg)

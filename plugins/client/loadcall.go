@@ -9,18 +9,18 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/engines/crowd"
 	"github.com/nsh-lab/nsh/internal/load"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
 
-// A caller is a load whose requests are calls of a Lua function, each with a connection of its own.
+// A caller is a load whose requests are calls of a Lua function, or behaviours, each with a connection of its own.
 type caller struct {
 	o     *loadOptions
 	cfg   load.Config
-	cb    lua.Callback
+	do    func(ctx context.Context, c *engines.Conn) error
 	dial  engines.DialOptions
-	scope *lua.Scope // the load's own: what a function opens belongs to a scope within it
 	warn  func(text string)
 	start time.Time
 	next  atomic.Int64 // the next call's number
@@ -33,10 +33,6 @@ type caller struct {
 
 // call runs the function, on n connections at a time.
 func (o *loadOptions) call(ctx context.Context, env *lua.Env, place engines.Place, cfg load.Config) (*load.Result, error) {
-	cb, err := o.Mode.Callback(env)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := engines.NewOpener(ctx, engines.DialOptions{Addr: o.To, From: o.From, Place: place}); err != nil {
 		return nil, err
 	}
@@ -46,11 +42,18 @@ func (o *loadOptions) call(ctx context.Context, env *lua.Env, place engines.Plac
 		run, cancel = context.WithTimeout(ctx, cfg.Limit)
 		defer cancel()
 	}
-	c := &caller{o: o, cfg: cfg, cb: cb, warn: env.World().Warn, r: load.NewResult(), start: time.Now(),
-		dial: engines.DialOptions{Addr: o.To, From: o.From, Timeout: o.Timeout, Place: place}}
-	c.scope = lua.NewScope(run, env.Scope())
-	defer c.scope.Close()
+	scope := lua.NewScope(run, env.Scope()) // what a function opens belongs to a scope within it
+	defer scope.Close()
+	do, err := o.act(env, scope)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{o: o, cfg: cfg, do: do, warn: env.World().Warn, r: load.NewResult(), start: time.Now(),
+		dial: engines.DialOptions{Addr: o.To, From: o.From, Timeout: o.Timeout, Buffer: o.Behave.engine().Buffer, Place: place}}
 	c.r.Mode, c.r.N, c.r.Depth, c.r.Wanted = "function", cfg.N, 1, cfg.Rate
+	if o.Behave != nil {
+		c.r.Mode = "behaviour"
+	}
 	var flows sync.WaitGroup
 	var hopeless atomic.Int64
 	for range cfg.N {
@@ -135,13 +138,37 @@ func (c *caller) due(ctx context.Context, k int64) (begins time.Time, ok bool) {
 	return begins, true
 }
 
-// once calls the function with a connection. What is cancelled in the middle is in no number but unanswered.
+// act is what is done with each connection.
+func (o *loadOptions) act(env *lua.Env, scope *lua.Scope) (func(context.Context, *engines.Conn) error, error) {
+	if o.Behave != nil {
+		return o.Behave.toEnd, nil
+	}
+	cb, err := o.Mode.Callback(env)
+	return func(ctx context.Context, c *engines.Conn) error {
+		own := lua.NewScope(ctx, scope)
+		defer own.Close()
+		_, err := cb.Call(cb.Env().Under(ctx).WithScope(own), plugins.NewConn(c, false))
+		return err
+	}, err
+}
+
+// toEnd has a connection behave until it is over. One that only waits ends when the peer does.
+func (b *Behaviour) toEnd(ctx context.Context, c *engines.Conn) error {
+	err := crowd.Behave(ctx, c, b.engine())
+	if kind := b.engine().Kind; err != nil || kind != crowd.Silent && kind != crowd.NeverReads {
+		return err
+	}
+	for buf := make([]byte, 4<<10); err == nil; {
+		_, err = c.Recv(ctx, buf)
+	}
+	return err
+}
+
+// once does it with a connection. What is cancelled in the middle is in no number but unanswered.
 func (c *caller) once(ctx context.Context, conn *engines.Conn, begins time.Time) {
-	own := lua.NewScope(ctx, c.scope)
-	_, err := c.cb.Call(c.cb.Env().Under(ctx).WithScope(own), plugins.NewConn(conn, false))
+	err := c.do(ctx, conn)
 	took := time.Since(begins)
 	conn.Close()
-	own.Close()
 	if err != nil && ctx.Err() == nil {
 		c.failed(err)
 		return

@@ -103,6 +103,40 @@ print(l.requests, l.errors.ERROR)`)
 	}
 }
 
+// Clients that misbehave, one after the other; and what the server does about it.
+func TestLoadBehaviour(t *testing.T) {
+	w := plugintest.New(t, All()...)
+	w.Expect(`
+local s = assert(server.start{model = "epoll", handler = "echo"})
+for _, b in ipairs{client.resets{data = "hello", after = 3}, client.half_close{data = "x"}} do
+  local l = assert(client.load{to = s.addr, n = 3, requests = 12, behaviour = b})
+  print(l.mode, l.requests, l.failed)
+end
+--> behaviour	12	0
+--> behaviour	12	0
+local l = assert(client.load{to = s.addr, n = 3, seconds = 0.1, behaviour = client.slow{bytes_per_second = 1}})
+print(l.requests, l.failed, l.unanswered)  --> 0	0	3
+-- a server that lets nobody sit there
+local strict = assert(server.start{model = "goroutine", handler = function(conn) conn:recv({timeout = 0.02}) end})
+l = assert(client.load{to = strict.addr, n = 2, requests = 6, behaviour = client.silent{}})
+print(l.requests, l.failed, l.errors.EOF)  --> 0	6	6`)
+	w.Fails(`client.load{to = ":1", mode = "echo", behaviour = client.silent{}}`, "option 'behaviour': given together with mode")
+	w.Fails(`client.load{to = ":1", depth = 2, behaviour = client.silent{}}`, "option 'depth'")
+	w.Fails(`client.load{to = "unix:/x", behaviour = client.silent{}}`, "option 'behaviour': it is one of TCP")
+	w.Fails(`client.load{to = "unix:"}`, "option 'to'")
+	w.Expect(`local path = os.tmpname() os.remove(path)
+local s = assert(server.start{handler = "echo", addr = "unix:" .. path})
+for _, mode in ipairs{"echo", "churn", function(conn) conn:send("x") assert(conn:recv(1) == "x") end} do
+  local l = assert(client.load{to = "unix:" .. path, n = 4, requests = 100, mode = mode})
+  print(l.requests, l.failed)
+end
+--> 100	0
+--> 100	0
+--> 100	0
+s:stop()
+print(client.load{to = "unix:" .. path, n = 1}.errors)  --> ENOENT  1`)
+}
+
 // People see a summary that fits the terminal, programs the fields.
 func TestLoadShown(t *testing.T) {
 	w := plugintest.New(t, All()...)
