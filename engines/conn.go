@@ -48,7 +48,8 @@ type Conn struct {
 type flow struct {
 	waiter
 	recv, send turnstile
-	rest       []byte // received, and not asked for yet
+	rest       []byte   // received, and not asked for yet
+	asked      *request // of one that is driven: what it asks for again and again
 }
 
 // closedBit in Conn.refs says that the connection is closed: no new call may use the descriptor, and the last one

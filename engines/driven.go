@@ -43,13 +43,14 @@ type requestKind uint8
 const (
 	toWait requestKind = iota
 	toReceive
+	toTake // to receive into buf, which is made to fit
 	toSend // all of it, unless once
 	toCall
 )
 
 // try does what is asked for, as far as it can be done without waiting, and says whether that was the end of it. It
 // runs on the loop's thread.
-func (r *request) try(fd int, count *Counters) (finished bool) {
+func (r *request) try(fd int, count *Counters, room []byte) (finished bool) {
 	r.tried = true
 	switch r.kind {
 	case toCall:
@@ -63,6 +64,11 @@ func (r *request) try(fd int, count *Counters) (finished bool) {
 		count.Syscalls.Add(1)
 		r.n, r.errno = raw.Recv(fd, r.buf, 0)
 		return r.errno != syscall.EAGAIN || r.once
+	case toTake:
+		count.Syscalls.Add(1)
+		r.n, r.errno = raw.Recv(fd, room, 0)
+		r.buf = append(r.buf[:0], room[:r.n]...)
+		return r.errno != syscall.EAGAIN
 	}
 	for {
 		count.Syscalls.Add(1)
@@ -74,13 +80,13 @@ func (r *request) try(fd int, count *Counters) (finished bool) {
 	}
 }
 
-// serve tries what is new, and what waits for what has become ready. Only the loop calls it.
-func (d *driven) serve(ready Interest) {
+// serve tries what is new, and what waits for what has become ready. Only the loop calls it; room is its buffer.
+func (d *driven) serve(ready Interest, room []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	kept := d.asked[:0]
 	for _, r := range d.asked {
-		if (!r.tried || ready&(r.want|Gone) != 0) && r.try(d.conn.fd, d.conn.count) {
+		if (!r.tried || ready&(r.want|Gone) != 0) && r.try(d.conn.fd, d.conn.count, room) {
 			r.done <- struct{}{}
 		} else {
 			kept = append(kept, r)
@@ -92,14 +98,16 @@ func (d *driven) serve(ready Interest) {
 
 // ask hands a request to the loop. When there is no loop any more it is tried here, once.
 func (d *driven) ask(r *request) {
-	r.done = make(chan struct{}, 1)
+	if r.done == nil {
+		r.done = make(chan struct{}, 1)
+	}
 	d.mu.Lock()
 	d.asked = append(d.asked, r)
 	d.mu.Unlock()
 	if d.loop.post(d.conn) {
 		return
 	}
-	d.serve(0)
+	d.serve(0, make([]byte, 1))
 	if d.withdraw(r) {
 		r.errno = syscall.EBADF
 		r.done <- struct{}{}
@@ -130,10 +138,7 @@ func (d *driven) now(r *request) *request {
 // await has the loop do something that may take long. It may end early, with nothing done (ok is false): poked, the
 // caller looks again at what to do.
 func (d *driven) await(ctx context.Context, w *waiter, r *request) (ok bool, err error) {
-	s := &w.in
-	if r.want&In == 0 {
-		s = &w.out
-	}
+	s := w.side(r.want)
 	if err := w.over(ctx); err != nil {
 		return false, err
 	}

@@ -105,7 +105,7 @@ func (l *EventLoop) dispatch(ev *Event, app *App) {
 	case ev.Done != nil:
 		l.complete(ev, c, app)
 	case c != nil && c.driven != nil:
-		c.driven.serve(ev.Ready)
+		c.driven.serve(ev.Ready, l.buf)
 	case c != nil:
 		l.turn(c, ev.Fd, ev.Ready, app)
 	case ev.Fd == l.ln.fd && l.ln.Datagrams():
@@ -202,7 +202,7 @@ func (l *EventLoop) visit(app *App) {
 	l.mu.Unlock()
 	for _, c := range pending {
 		if c.driven != nil {
-			c.driven.serve(0)
+			c.driven.serve(0, l.buf)
 			continue
 		}
 		fd := c.Fileno()

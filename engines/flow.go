@@ -27,16 +27,75 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		}
 	}
 	open := c.Begin((*flowLoop)(f), app)
-	for open {
-		ready, err := c.awaitTurn(ctx, f)
-		if err != nil {
-			c.End(app)
-			return
+	if f.parked == nil && f.driven == nil {
+		buf := c.hub.buffer() // a thread has the room all along, as one in C has it on its stack
+		defer c.hub.buffers.Put(buf)
+		for open {
+			open = c.waitTurn(ctx, f, app, *buf)
 		}
-		buf := c.hub.buffer()
-		open = c.Turn(app, ready, *buf)
-		c.hub.buffers.Put(buf)
+		return
 	}
+	for open {
+		open = c.nextTurn(ctx, f, app)
+	}
+}
+
+// nextTurn is a turn of a flow that holds no buffer while it waits: what it waits for is received with the wait.
+func (c *Conn) nextTurn(ctx context.Context, f *flow, app *App) (open bool) {
+	c.mu.Lock()
+	want := c.armed
+	c.mu.Unlock()
+	if want != In || app.readsItself() {
+		buf := c.hub.buffer()
+		defer c.hub.buffers.Put(buf)
+		return c.waitTurn(ctx, f, app, *buf)
+	}
+	got, err := f.take(ctx, c.hub)
+	switch {
+	case err != nil:
+		c.End(app)
+		return false
+	case !got.any:
+		return c.Turn(app, 0, nil)
+	}
+	open = c.TurnGiven(app, got.data, got.errno)
+	if got.lent != nil {
+		c.hub.buffers.Put(got.lent)
+	}
+	return open
+}
+
+// taken is what a flow has received.
+type taken struct {
+	any   bool // otherwise it was poked, and is to look again
+	data  []byte
+	errno syscall.Errno
+	lent  *[]byte // the buffer of data, if it is to be given back
+}
+
+// take waits until something has come and receives it.
+func (f *flow) take(ctx context.Context, h *hub) (t taken, err error) {
+	if f.parked != nil {
+		return f.parked.take(ctx, &f.waiter, h)
+	}
+	if f.asked == nil {
+		f.asked = &request{kind: toTake, want: In}
+	}
+	r := f.asked
+	r.tried, r.n, r.errno = false, 0, 0
+	t.any, err = f.driven.await(ctx, &f.waiter, r)
+	t.data, t.errno = r.buf[:r.n], r.errno
+	return t, err
+}
+
+// waitTurn waits for what the connection's state asks for, and takes a turn.
+func (c *Conn) waitTurn(ctx context.Context, f *flow, app *App, buf []byte) (open bool) {
+	ready, err := c.awaitTurn(ctx, f)
+	if err != nil {
+		c.End(app)
+		return false
+	}
+	return c.Turn(app, ready, buf)
 }
 
 // line runs a linear handler; its return closes the connection.

@@ -17,7 +17,7 @@ type hub struct {
 	base    context.Context // the server's; its end is announced by stopping
 	told    func(string)    // another process that counts errors, too; nil is none
 	stopFd  int             // an eventfd that becomes and stays readable when the server stops
-	buffers sync.Pool       // *[]byte of bufferSize, for flows that have something to read
+	buffers sync.Pool       // *[]byte of flowBuffer, for flows that have something to read
 
 	mu          sync.Mutex
 	first, last *Conn // open connections, oldest first
@@ -33,6 +33,9 @@ type hub struct {
 
 // bufferSize is how much is read at once. Loopback segments are up to 64 KiB long.
 const bufferSize = 64 << 10
+
+// flowBuffer is how much a flow of control reads at once: there may be very many.
+const flowBuffer = 16 << 10
 
 // add registers a connection.
 func (h *hub) add(c *Conn) {
@@ -101,11 +104,11 @@ func (h *hub) stop() {
 	}
 }
 
-// buffer lends a buffer of bufferSize; give it back with h.buffers.Put.
+// buffer lends a buffer of flowBuffer; give it back with h.buffers.Put.
 func (h *hub) buffer() *[]byte {
 	if b, ok := h.buffers.Get().(*[]byte); ok {
 		return b
 	}
-	b := make([]byte, bufferSize)
+	b := make([]byte, flowBuffer)
 	return &b
 }

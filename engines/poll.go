@@ -18,13 +18,14 @@ func (w *waiter) poll(ctx context.Context, want Interest) (Interest, error) {
 	}
 	w.wake.enter()
 	defer w.wake.leave()
-	fds := [3]raw.PollFd{{Fd: int32(w.fd), Events: pollEvents(want)},
-		{Fd: int32(w.stop), Events: raw.PollIn}, {Fd: int32(wake), Events: raw.PollIn}} // ppoll skips -1
+	// The stop of the server pokes everybody: who has a wake-up learns of it so.
+	fds := &w.side(want).fds
+	fds[0], fds[1] = raw.PollFd{Fd: int32(w.fd), Events: pollEvents(want)}, raw.PollFd{Fd: int32(wake), Events: raw.PollIn}
+	if wake < 0 {
+		fds[1].Fd = int32(w.stop) // ppoll skips -1
+	}
 	for {
-		if w.closed.Load() {
-			return 0, net.ErrClosed
-		}
-		if err := ctx.Err(); err != nil {
+		if err := w.over(ctx); err != nil {
 			return 0, err
 		}
 		if want&In != 0 && w.in.poked.Swap(false) || want&Out != 0 && w.out.poked.Swap(false) {
@@ -36,7 +37,7 @@ func (w *waiter) poll(ctx context.Context, want Interest) (Interest, error) {
 		case errno == syscall.EINTR:
 		case errno != 0:
 			return 0, errno
-		case fds[1].Revents != 0:
+		case wake < 0 && fds[1].Revents != 0:
 			if err := ctx.Err(); err != nil {
 				return 0, err
 			}
@@ -52,15 +53,11 @@ func (w *waiter) poll(ctx context.Context, want Interest) (Interest, error) {
 
 // wakeFor hooks ctx in, and makes the wake-up where something may need it.
 func (w *waiter) wakeFor(ctx context.Context, want Interest) (int, error) {
-	s := &w.in
-	if want&In == 0 {
-		s = &w.out
-	}
 	if ctx.Done() != nil && ctx != w.base {
 		if _, err := w.wake.ensure(); err != nil {
 			return -1, err
 		}
-		w.hook(s, ctx)
+		w.hook(w.side(want), ctx)
 	}
 	return w.wake.descriptor(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nsh-lab/nsh/internal/raw"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +26,18 @@ func ThreadRoom() (room int, why string) {
 		debug.SetMaxThreads(previous) // somebody has raised it further
 	}
 	return room, fmt.Sprintf("%d are as many as %s leaves for connections here", room, why)
+}
+
+// spareProcessors is how many processors Go's scheduler has for threads beyond its own. A thread keeps one while it waits,
+// if not for long; one that returns from its wait and finds none free has to hand its goroutine to the scheduler, which
+// wakes it again when one is, and that costs more than the wait. The kernel's processors are as many as they are in any
+// case. More would be better still, but Go keeps a thread for every other one of them.
+const spareProcessors = 32
+
+// SpareProcessors gives the scheduler those, until the function that it returns is called.
+func SpareProcessors() (back func()) {
+	raw.MoreProcs(spareProcessors)
+	return func() { raw.MoreProcs(-spareProcessors) }
 }
 
 // threadLimit is the least of the limits that hold for this process.

@@ -3,6 +3,8 @@ package engines
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // Interest is what a connection waits for, or what has come.
@@ -40,6 +42,15 @@ type side struct {
 	roused chan struct{}   // of a driven one: a token after a poke
 	ctx    context.Context // the one the hook below is for
 	unhook func() bool
+	fds    [2]raw.PollFd // of ppoll
+}
+
+// side is the one that waits for want.
+func (w *waiter) side(want Interest) *side {
+	if want&In == 0 {
+		return &w.out
+	}
+	return &w.in
 }
 
 // hook makes the end of ctx poke the waiter. It stays for the next wait, which nearly always has the same ctx.

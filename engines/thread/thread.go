@@ -37,6 +37,7 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	room, why := engines.ThreadRoom()
 	full := fmt.Sprintf("no thread for the connection: %s", why)
 	threads := &ln.Counters().Threads
+	defer engines.SpareProcessors()()
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {

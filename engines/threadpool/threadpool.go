@@ -52,6 +52,7 @@ func (e engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App
 	}
 	queue, ready := make(chan *engines.Conn, queueLimit), make(chan error, 2*e.threads)
 	count := ln.Counters()
+	defer engines.SpareProcessors()()
 	var threads sync.WaitGroup
 	defer threads.Wait()
 	defer ln.Close()
