@@ -53,8 +53,8 @@ func (c *Conn) Reset() error {
 	}
 	c.lingers.Store(false)
 	c.mu.Lock()
-	c.count.Unsent.Add(int64(c.outAt - len(c.out)))
-	c.out, c.outAt = nil, 0
+	c.count.Unsent.Add(int64(-c.queued()))
+	c.out = nil
 	c.mu.Unlock()
 	if !c.closeInLoop() {
 		c.closeDescriptor()
@@ -91,7 +91,7 @@ func (c *Conn) Shutdown(how string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if direction == syscall.SHUT_WR && len(c.out) > c.outAt {
+	if direction == syscall.SHUT_WR && c.queued() > 0 {
 		c.state |= halfClosing
 		return nil
 	}

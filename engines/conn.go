@@ -17,16 +17,16 @@ import (
 type Conn struct {
 	fd      int
 	refs    atomic.Int32 // calls that use the descriptor now, and closedBit
+	lingers atomic.Bool  // SO_LINGER has a time: closing may block
+	given   bool         // a Completer receives all that comes
 	id      uint64
 	hub     *hub // nil for a client's
 	count   *Counters
 	driven  *driven   // nil: whoever calls a method makes the system calls
 	gram    *datagram // nil: a connection
-	given   bool      // a Completer receives all that comes
 	prev    *Conn     // in the hub's list
 	next    *Conn
 	peer    netip.AddrPort
-	lingers atomic.Bool         // SO_LINGER has a time: closing may block
 	odd     atomic.Pointer[odd] // nil for a plain TCP connection
 
 	// Data is the handler's own.
@@ -37,11 +37,24 @@ type Conn struct {
 	loop  Loop     // nil: a flow of its own, in the linear style
 	armed Interest // what the loop waits for
 	state turnState
-	err   error  // the first thing that went wrong
-	out   []byte // what the kernel has not taken yet, from outAt on
-	outAt int
-	flow  *flow // nil until a flow of control waits for this connection
-	local netip.AddrPort
+	err   error           // the first thing that went wrong
+	out   *outgoing       // what the kernel has not taken yet; nil is nothing
+	flow  *flow           // nil until a flow of control waits for this connection
+	local *netip.AddrPort // once somebody has asked
+}
+
+// outgoing is bytes to be sent, from at on.
+type outgoing struct {
+	data []byte
+	at   int
+}
+
+// queued is how many bytes wait to be sent; c.mu is held.
+func (c *Conn) queued() int {
+	if c.out == nil {
+		return 0
+	}
+	return len(c.out.data) - c.out.at
 }
 
 // A flow is what a connection needs for blocking calls; those under an event loop are spared it.
@@ -49,6 +62,7 @@ type flow struct {
 	waiter
 	recv, send turnstile
 	rest       []byte   // received, and not asked for yet
+	lent       *[]byte  // holds what was just taken
 	asked      *request // of one that is driven: what it asks for again and again
 }
 
@@ -135,8 +149,8 @@ func (c *Conn) closeDescriptor() bool {
 func (c *Conn) free() {
 	c.mu.Lock()
 	f := c.flow
-	unsent := len(c.out) - c.outAt
-	c.out, c.outAt = nil, 0
+	unsent := c.queued()
+	c.out = nil
 	c.mu.Unlock()
 	c.count.Unsent.Add(int64(-unsent))
 	switch {
@@ -244,10 +258,13 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.local.IsValid() && open {
-		c.onThread(func() { c.local = raw.LocalAddr(c.fd) })
+	if c.local == nil && open {
+		c.onThread(func() { local := raw.LocalAddr(c.fd); c.local = &local })
 	}
-	return c.local
+	if c.local == nil {
+		return netip.AddrPort{}
+	}
+	return *c.local
 }
 
 // Err is what ended the connection: nil while it lives and for an orderly end.

@@ -28,7 +28,7 @@ const MaxDatagram = 65507
 
 // newDatagram makes the Conn of a datagram.
 func (ln *Listener) newDatagram(data []byte, peer netip.AddrPort, waits bool) *Conn {
-	return &Conn{fd: ln.fd, peer: peer, hub: ln.hub, count: ln.count, local: ln.addr,
+	return &Conn{fd: ln.fd, peer: peer, hub: ln.hub, count: ln.count, local: &ln.addr,
 		gram: &datagram{socket: ln.socket, data: data, waits: waits}}
 }
 
@@ -47,7 +47,7 @@ func (d *datagram) take(p []byte) (int, error) {
 func (c *Conn) answer(ctx context.Context, data []byte) (int, error) {
 	for {
 		c.count.Syscalls.Add(1)
-		errno := raw.SendTo(c.fd, data, c.peer, family(c.local) == syscall.AF_INET6)
+		errno := raw.SendTo(c.fd, data, c.peer, family(*c.local) == syscall.AF_INET6)
 		switch {
 		case errno == 0:
 			c.count.BytesOut.Add(int64(len(data)))

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"syscall"
+
+	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // Flow runs an App on a connection that has a flow of control of its own, until the connection is closed. So event
@@ -41,51 +44,69 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 }
 
 // nextTurn is a turn of a flow that holds no buffer while it waits: what it waits for is received with the wait.
-func (c *Conn) nextTurn(ctx context.Context, f *flow, app *App) (open bool) {
+func (c *Conn) nextTurn(ctx context.Context, f *flow, app *App) bool {
 	c.mu.Lock()
 	want := c.armed
 	c.mu.Unlock()
-	if want != In || app.readsItself() {
-		buf := c.hub.buffer()
-		defer c.hub.buffers.Put(buf)
-		return c.waitTurn(ctx, f, app, *buf)
+	if want != In || app.readsItself() || c.secured() != nil {
+		return c.lentTurn(ctx, f, app)
 	}
-	got, err := f.take(ctx, c.hub)
+	data, errno, err := f.take(ctx, &c.hub.buffers)
 	switch {
 	case err != nil:
 		c.End(app)
 		return false
-	case !got.any:
+	case data == nil && errno == syscall.EAGAIN:
 		return c.Turn(app, 0, nil)
 	}
-	open = c.TurnGiven(app, got.data, got.errno)
-	if got.lent != nil {
-		c.hub.buffers.Put(got.lent)
-	}
+	open := c.TurnGiven(app, data, errno)
+	f.giveBack(&c.hub.buffers)
 	return open
 }
 
-// taken is what a flow has received.
-type taken struct {
-	any   bool // otherwise it was poked, and is to look again
-	data  []byte
-	errno syscall.Errno
-	lent  *[]byte // the buffer of data, if it is to be given back
+func (c *Conn) lentTurn(ctx context.Context, f *flow, app *App) bool {
+	buf := c.hub.buffer()
+	defer c.hub.buffers.Put(buf)
+	return c.waitTurn(ctx, f, app, *buf)
 }
 
-// take waits until something has come and receives it.
-func (f *flow) take(ctx context.Context, h *hub) (t taken, err error) {
+// take waits until something has come and receives it, into a buffer of the pool's, which giveBack gives back. EAGAIN
+// says that it was poked, and is to look again.
+func (f *flow) take(ctx context.Context, pool *sync.Pool) (data []byte, errno syscall.Errno, err error) {
 	if f.parked != nil {
-		return f.parked.take(ctx, &f.waiter, h)
+		f.parked.pool = pool
+		ready, err := f.parked.until(ctx, &f.waiter, &f.in, In, f.parked.taking, f.parked.file.SetReadDeadline, f.parked.conn.Read)
+		if ready == 0 || err != nil {
+			return nil, syscall.EAGAIN, err
+		}
+		f.lent = f.parked.lent
+		return (*f.lent)[:f.parked.n], f.parked.errno, nil
+	}
+	if f.driven == nil {
+		if ready, err := f.wait(ctx, In); ready == 0 || err != nil {
+			return nil, syscall.EAGAIN, err
+		}
+		f.lent = lend(pool)
+		f.count.Syscalls.Add(1)
+		n, errno := raw.Recv(f.fd, *f.lent, 0)
+		return (*f.lent)[:n], errno, nil
 	}
 	if f.asked == nil {
 		f.asked = &request{kind: toTake, want: In}
 	}
 	r := f.asked
 	r.tried, r.n, r.errno = false, 0, 0
-	t.any, err = f.driven.await(ctx, &f.waiter, r)
-	t.data, t.errno = r.buf[:r.n], r.errno
-	return t, err
+	if any, err := f.driven.await(ctx, &f.waiter, r); !any || err != nil {
+		return nil, syscall.EAGAIN, err
+	}
+	return r.buf[:r.n], r.errno, nil
+}
+
+func (f *flow) giveBack(pool *sync.Pool) {
+	if f.lent != nil {
+		pool.Put(f.lent)
+		f.lent = nil
+	}
 }
 
 // waitTurn waits for what the connection's state asks for, and takes a turn.

@@ -105,8 +105,10 @@ func (h *hub) stop() {
 }
 
 // buffer lends a buffer of flowBuffer; give it back with h.buffers.Put.
-func (h *hub) buffer() *[]byte {
-	if b, ok := h.buffers.Get().(*[]byte); ok {
+func (h *hub) buffer() *[]byte { return lend(&h.buffers) }
+
+func lend(p *sync.Pool) *[]byte {
+	if b, ok := p.Get().(*[]byte); ok {
 		return b
 	}
 	b := make([]byte, flowBuffer)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ type parked struct {
 	// What the two functions below work on; they are made once, because a function made for each call is garbage.
 	readable, writable func(uintptr) bool
 	receive, taking    func(uintptr) bool
-	pool               *hub
+	pool               *sync.Pool
 	lent               *[]byte
 	buf                []byte
 	n                  int
@@ -46,10 +47,10 @@ func park(fd int) (*parked, error) {
 		return p.errno != syscall.EAGAIN
 	}
 	p.taking = func(uintptr) bool {
-		p.lent = p.pool.buffer()
+		p.lent = lend(p.pool)
 		p.n, p.errno = raw.Recv(p.fd, *p.lent, 0)
 		if p.errno == syscall.EAGAIN {
-			p.pool.buffers.Put(p.lent)
+			p.pool.Put(p.lent)
 		}
 		return p.errno != syscall.EAGAIN
 	}
@@ -74,17 +75,6 @@ func (p *parked) recv(ctx context.Context, w *waiter, buf []byte) (n int, errno 
 	ready, err := p.until(ctx, w, &w.in, In, p.receive, p.file.SetReadDeadline, p.conn.Read)
 	p.buf = nil
 	return p.n, p.errno, ready != 0, err
-}
-
-// take receives into a buffer that is taken only when there is something.
-func (p *parked) take(ctx context.Context, w *waiter, h *hub) (t taken, err error) {
-	p.pool = h
-	ready, err := p.until(ctx, w, &w.in, In, p.taking, p.file.SetReadDeadline, p.conn.Read)
-	if t.any = ready != 0 && err == nil; t.any {
-		t.data, t.errno, t.lent = (*p.lent)[:p.n], p.errno, p.lent
-	}
-	p.lent = nil
-	return t, err
 }
 
 func (p *parked) until(ctx context.Context, w *waiter, s *side, want Interest, f func(uintptr) bool,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 
 	"github.com/nsh-lab/nsh/internal/raw"
@@ -88,6 +89,34 @@ func (c *Conn) Recv(ctx context.Context, p []byte) (int, error) {
 	}
 	defer leave()
 	return c.recv(ctx, f, p)
+}
+
+// RecvText is Recv for a caller that wants a string, and may wait long: a buffer, of the pool's (of *[]byte), is taken only
+// when there is something.
+func (c *Conn) RecvText(ctx context.Context, pool *sync.Pool) (string, error) {
+	f, leave, err := c.enterRecv(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	if c.gram != nil || len(f.rest) > 0 || c.Eventful() || c.secured() != nil || f.by != nil {
+		buf := lend(pool)
+		defer pool.Put(buf)
+		n, err := c.recv(ctx, f, *buf)
+		return string((*buf)[:n]), err
+	}
+	for {
+		data, errno, err := f.take(ctx, pool)
+		if err != nil {
+			return "", err
+		}
+		text := string(data)
+		f.giveBack(pool)
+		if errno != syscall.EAGAIN {
+			_, err := c.received(len(text), errno)
+			return text, err
+		}
+	}
 }
 
 // WaitReadable waits like Recv and reads nothing: for a caller that takes its buffer only when there is something.

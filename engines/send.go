@@ -103,7 +103,7 @@ func (c *Conn) enqueue(data []byte, bounded bool) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	queued := len(c.out) - c.outAt
+	queued := c.queued()
 	if bounded && queued >= c.limit() {
 		c.state |= hungry
 		return 0, syscall.EAGAIN
@@ -119,7 +119,10 @@ func (c *Conn) enqueue(data []byte, bounded bool) (int, error) {
 		rest = data[n:]
 	}
 	if len(rest) > 0 {
-		c.out = append(c.out, rest...)
+		if c.out == nil {
+			c.out = &outgoing{}
+		}
+		c.out.data = append(c.out.data, rest...)
 		c.count.Unsent.Add(int64(len(rest)))
 		c.rearm()
 	}
@@ -128,9 +131,9 @@ func (c *Conn) enqueue(data []byte, bounded bool) (int, error) {
 
 // flush sends what is queued, as far as the kernel takes it; c.mu is held.
 func (c *Conn) flush() {
-	for c.outAt < len(c.out) && c.err == nil {
-		n, errno := c.sendSome(c.out[c.outAt:])
-		c.outAt += n
+	for c.queued() > 0 && c.err == nil {
+		n, errno := c.sendSome(c.out.data[c.out.at:])
+		c.out.at += n
 		c.count.Unsent.Add(int64(-n))
 		if errno == syscall.EAGAIN {
 			break
@@ -140,14 +143,14 @@ func (c *Conn) flush() {
 		}
 	}
 	switch {
-	case c.outAt == len(c.out):
-		c.out, c.outAt = nil, 0 // a buffer is held only while there is something in it
+	case c.queued() == 0:
+		c.out = nil // a buffer is held only while there is something in it
 		if c.state&halfClosing != 0 {
 			c.state &^= halfClosing
 			c.onThread(func() { raw.Shutdown(c.fd, syscall.SHUT_WR) })
 		}
-	case c.outAt > len(c.out)/2:
-		c.out, c.outAt = c.out[:copy(c.out, c.out[c.outAt:])], 0
+	case c.out.at > len(c.out.data)/2:
+		c.out.data, c.out.at = c.out.data[:copy(c.out.data, c.out.data[c.out.at:])], 0
 	}
 }
 
@@ -174,5 +177,5 @@ func (c *Conn) WantWritable() {
 func (c *Conn) Unsent() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.out) - c.outAt
+	return c.queued()
 }

@@ -81,7 +81,7 @@ func (c *Conn) Flush() (left int) {
 		if c.loop != nil {
 			c.flush()
 		}
-		left = len(c.out) - c.outAt
+		left = c.queued()
 	})
 	return left
 }

@@ -146,7 +146,7 @@ func (c *Conn) fed(app *App) bool {
 		c.state &^= hungry
 		return false
 	}
-	if len(c.out)-c.outAt > c.limit()/2 || c.pollNow(Out) == 0 {
+	if c.queued() > c.limit()/2 || c.pollNow(Out) == 0 {
 		return false
 	}
 	c.state &^= hungry
@@ -184,13 +184,13 @@ func (c *Conn) over() bool {
 	if c.err != nil {
 		return true
 	}
-	return len(c.out) == c.outAt && (c.state&closing != 0 || c.state&ended != 0 && c.state&hungry == 0)
+	return c.queued() == 0 && (c.state&closing != 0 || c.state&ended != 0 && c.state&hungry == 0)
 }
 
 // want is what to wait for; c.mu is held. A connection whose queue is full is not read from: so a peer that never
 // reads what it asked for is held up by TCP itself, and the server's memory stays bounded.
 func (c *Conn) want() (want Interest) {
-	queued := len(c.out) - c.outAt
+	queued := c.queued()
 	if c.state&(ended|closing) == 0 && queued < c.limit() {
 		want |= In
 	}

@@ -103,25 +103,56 @@ func (c *Conn) recvSome(call *lua.Call, limit time.Duration) int {
 	if c.event {
 		return c.read(call, 16<<10)
 	}
+	if there := c.Unread(); there > 0 || c.Proto() == "udp" {
+		return c.recvInto(call, make([]byte, max(there, 16<<10, c.longest())), limit)
+	}
 	buf := recvBuffers.Get().(*[]byte)
-	defer recvBuffers.Put(buf)
-	there := c.Unread()
-	if c.Proto() == "udp" {
-		there = max(there, engines.MaxDatagram)
-	}
-	if there > len(*buf) { // a long datagram, which comes whole
-		long := make([]byte, there)
-		buf = &long
-	}
 	n, err := c.TryRecv(*buf)
+	text := string((*buf)[:n])
+	recvBuffers.Put(buf)
+	switch {
+	case err == nil:
+		return call.ReturnText(text)
+	case errors.Is(err, syscall.EAGAIN):
+		return c.recvText(call, limit)
+	}
+	return c.received(call, nil, err)
+}
+
+// longest is what may come at once and only once: a datagram comes whole.
+func (c *Conn) longest() int {
+	if c.Proto() == "udp" {
+		return engines.MaxDatagram
+	}
+	return 0
+}
+
+// recvInto is recv() into a buffer that is long enough.
+func (c *Conn) recvInto(call *lua.Call, buf []byte, limit time.Duration) int {
+	n, err := c.TryRecv(buf)
 	if errors.Is(err, syscall.EAGAIN) {
 		call.Block(func(ctx context.Context) {
 			ctx, cancel := within(ctx, limit)
 			defer cancel()
-			n, err = c.Recv(ctx, *buf)
+			n, err = c.Recv(ctx, buf)
 		})
 	}
-	return c.received(call, (*buf)[:n], err)
+	return c.received(call, buf[:n], err)
+}
+
+// recvText waits, and holds no buffer meanwhile.
+func (c *Conn) recvText(call *lua.Call, limit time.Duration) int {
+	var text string
+	var err error
+	call.Block(func(ctx context.Context) {
+		ctx, cancel := within(ctx, limit)
+		defer cancel()
+		text, err = c.RecvText(ctx, &recvBuffers)
+	})
+	if err == nil {
+		return call.ReturnText(text)
+	}
+	return c.received(call, nil, err)
 }
 
 func (c *Conn) recvWhole(call *lua.Call, limit time.Duration, get func(context.Context) ([]byte, error)) int {
