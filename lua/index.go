@@ -2,7 +2,9 @@ package lua
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -11,14 +13,15 @@ import (
 type Index struct {
 	Modules []*Entry
 	byPath  map[string]*Entry
+	names   map[reflect.Type]string // of the declared types
 }
 
 // NewIndex reads declarations. It compiles every signature, so that a wrong declaration is found here and not when a
 // script calls it.
 func NewIndex(mods []Module) (*Index, error) {
-	x := &Index{byPath: map[string]*Entry{}}
-	all := append(ownModules(), mods...)
 	names := map[reflect.Type]string{}
+	x := &Index{byPath: map[string]*Entry{}, names: names}
+	all := append(ownModules(), mods...)
 	for _, m := range all {
 		for _, t := range m.Types {
 			names[reflect.TypeOf(t.Of)] = t.Name
@@ -29,8 +32,30 @@ func NewIndex(mods []Module) (*Index, error) {
 			return nil, err
 		}
 	}
-	sort.SliceStable(x.Modules, func(i, j int) bool { return x.Modules[i].Name < x.Modules[j].Name })
+	x.sort()
 	return x, nil
+}
+
+func (x *Index) sort() {
+	sort.SliceStable(x.Modules, func(i, j int) bool { return x.Modules[i].Name < x.Modules[j].Name })
+}
+
+// With is the same Index and one module more, which declares no types. What there is already is not read again.
+func (x *Index) With(m Module) (*Index, error) {
+	more := &Index{Modules: slices.Clone(x.Modules), byPath: maps.Clone(x.byPath), names: x.names}
+	for i, e := range more.Modules {
+		if e.Name == m.Name { // which gets more entries, and is somebody else's, too
+			own := *e
+			own.Entries = slices.Clone(e.Entries)
+			more.Modules[i] = &own
+			if m.Name != "" {
+				more.byPath[m.Name] = &own
+			}
+		}
+	}
+	err := more.addModule(&m, x.names)
+	more.sort()
+	return more, err
 }
 
 func (x *Index) addModule(m *Module, names map[reflect.Type]string) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/lua/show"
+	"github.com/nsh-lab/nsh/plugins"
 )
 
 // A helper is the function help: a module of the shell's own, which explains all modules, itself included.
@@ -17,11 +18,12 @@ type helper struct {
 }
 
 // newHelper declares help beside the other modules.
-func newHelper(mods []lua.Module) (*helper, error) {
+func newHelper(set *plugins.Set) (*helper, error) {
 	h := &helper{}
-	h.modules = append(append(h.modules, mods...), h.module())
+	own := h.module()
+	h.modules = append(set.Modules(), own)
 	var err error
-	h.index, err = lua.NewIndex(h.modules)
+	h.index, err = set.Index().With(own)
 	return h, err
 }
 

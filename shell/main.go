@@ -71,7 +71,7 @@ func (a *app) run(ps []plugins.Plugin) int {
 // declare reads what the plugins declare.
 func (a *app) declare(ps []plugins.Plugin) (err error) {
 	if a.set, err = plugins.NewSet(ps...); err == nil {
-		a.helper, err = newHelper(a.set.Modules())
+		a.helper, err = newHelper(a.set)
 	}
 	return err
 }
