@@ -49,6 +49,9 @@ func plural(n int) string {
 }
 
 func (b *bound) receiver(L *glua.LState) reflect.Value {
+	if tb, ok := L.Get(1).(*glua.LTable); ok && b.typ.mt != nil && tb.Metatable == glua.LValue(b.typ.mt) {
+		return reflect.ValueOf(Value{tb})
+	}
 	if ud, ok := L.Get(1).(*glua.LUserData); ok && ud.Value != nil {
 		if rv := reflect.ValueOf(ud.Value); rv.Type() == b.typ.rt && infoOf(ud) != nil {
 			return rv

@@ -12,6 +12,7 @@ import (
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	valueType    = reflect.TypeFor[Value]()
+	sourcedType  = reflect.TypeFor[Sourced]()
 	callbackType = reflect.TypeFor[Callback]()
 	closureType  = reflect.TypeFor[*Closure]()
 	bytesType    = reflect.TypeFor[[]byte]()

@@ -67,7 +67,8 @@ type Results []any
 // Of is a nil pointer, (*Server)(nil), for objects with identity: scripts get a userdata with the fields and methods
 // below. Or it is a struct value, Answer{}, for plain records: scripts get a real table (a field tagged `lua:",list"`
 // is its array part) with this printed form; it has no methods. Or it is a map with string keys, Counters{}: a record
-// whose names only the world knows. Its Fields say what some of them mean, and have no Get.
+// whose names only the world knows. Its Fields say what some of them mean, and have no Get; its methods are given the
+// table as a Value.
 //
 // How an object prints: a method String() string, or Show() any whose result is printed in its place (a struct, a list),
 // else its name with its fields. A record's Show is called on a value that is read back from the table, so that what

@@ -58,7 +58,7 @@ func (w *World) meta(t *typeInfo) *glua.LTable {
 	mt.RawSetString("__metatable", glua.LString(t.decl.Name))
 	mt.RawSetString("__tostring", w.seed.NewFunction(t.tostring))
 	if t.rt.Kind() != reflect.Pointer {
-		if t.decl.Strict {
+		if t.decl.Strict || len(t.methods) > 0 {
 			mt.RawSetString("__index", w.seed.NewFunction(t.missing))
 		}
 		return mt

@@ -53,9 +53,10 @@ func compile(f *Func, self reflect.Type) (*plan, error) {
 	if fn.Kind() != reflect.Func {
 		return nil, fmt.Errorf("its Call is %T, not a function", f.Call)
 	}
-	if self != nil && self.Kind() != reflect.Pointer {
-		return nil, fmt.Errorf("%s is a plain record; only objects have methods", self)
+	if self != nil && self.Kind() == reflect.Struct {
+		return nil, fmt.Errorf("%s is a plain record; only objects, and records whose names only the world knows, have methods", self)
 	}
+	isRecord := self != nil && self.Kind() != reflect.Pointer // a method of which has the table itself, as a Value
 	t := fn.Type()
 	p := &plan{fn: fn, variadic: t.IsVariadic(), self: self != nil}
 	names := paramNames(f.Params)
@@ -69,7 +70,7 @@ func compile(f *Func, self reflect.Type) (*plan, error) {
 		case in == envType:
 			p.slots = append(p.slots, slot{kind: slotEnv, typ: in})
 			continue
-		case self != nil && in == self && !p.hasSelf():
+		case self != nil && (in == self || isRecord && in == valueType) && !p.hasSelf():
 			p.slots = append(p.slots, slot{kind: slotSelf, typ: in})
 			continue
 		}

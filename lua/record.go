@@ -12,12 +12,23 @@ import (
 func (t *typeInfo) missing(L *glua.LState) int {
 	tb, ok := L.Get(1).(*glua.LTable)
 	key, isText := L.Get(2).(glua.LString)
+	if m := t.methods[string(key)]; m != nil && isText {
+		L.Push(m)
+		return 1
+	}
+	if !t.decl.Strict {
+		L.Push(glua.LNil)
+		return 1
+	}
 	names := recordNames(t.rt)
 	for _, name := range names {
 		if isText && name == string(key) {
 			L.Push(glua.LNil)
 			return 1
 		}
+	}
+	for name := range t.methods {
+		names = append(names, name)
 	}
 	if ok {
 		for k, _ := tb.Next(glua.LNil); k != glua.LNil; k, _ = tb.Next(k) {

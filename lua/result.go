@@ -40,6 +40,8 @@ func (w *World) toLua(x any) glua.LValue {
 		return glua.LNumber(v.Seconds())
 	case time.Time:
 		return glua.LNumber(float64(v.UnixNano()) / 1e9)
+	case Sourced:
+		return w.sourced(v)
 	case Callback:
 		if v.IsNil() {
 			return glua.LNil
@@ -53,7 +55,7 @@ func (w *World) toLua(x any) glua.LValue {
 
 func (w *World) reflected(v reflect.Value) glua.LValue {
 	switch v.Type() {
-	case valueType, durationType, callbackType, bytesType, closureType, reflect.TypeFor[time.Time]():
+	case valueType, sourcedType, durationType, callbackType, bytesType, closureType, reflect.TypeFor[time.Time]():
 		return w.toLua(v.Interface())
 	}
 	switch v.Kind() {
@@ -98,12 +100,35 @@ func (w *World) pointed(v reflect.Value) glua.LValue {
 }
 
 func (w *World) list(v reflect.Value) glua.LValue {
-	n := v.Len()
-	tb := w.seed.CreateTable(n, 0)
-	for i := 0; i < n; i++ {
-		tb.RawSetInt(i+1, w.reflected(v.Index(i)))
-	}
+	tb := w.seed.CreateTable(v.Len(), 0)
+	w.fill(tb, v)
 	return tb
+}
+
+// fill makes a slice a table's list part. Rows, objects that are theirs only, are made many at a time: a list of a hundred
+// thousand is nothing unusual.
+func (w *World) fill(tb *glua.LTable, v reflect.Value) {
+	n := v.Len()
+	info := w.types[v.Type().Elem()]
+	if info == nil || info.identity() || v.Type().Elem().Kind() != reflect.Pointer {
+		for i := range n {
+			tb.RawSetInt(i+1, w.reflected(v.Index(i)))
+		}
+		return
+	}
+	const many = 512 // a row that a script keeps keeps so many
+	var some []glua.LUserData
+	meta := w.meta(info)
+	for i := range n {
+		if len(some) == 0 {
+			some = make([]glua.LUserData, min(many, n-i))
+		}
+		if row := v.Index(i); !row.IsNil() {
+			some[0].Value, some[0].Metatable = row.Interface(), meta
+			tb.RawSetInt(i+1, &some[0])
+		}
+		some = some[1:]
+	}
 }
 
 func (w *World) table(v reflect.Value) glua.LValue {
@@ -119,12 +144,22 @@ func (w *World) table(v reflect.Value) glua.LValue {
 
 // record makes a table of a struct's tagged fields; of a declared Type it has the methods and the printed form.
 func (w *World) record(v reflect.Value) glua.LValue {
-	tb := w.seed.CreateTable(0, v.NumField())
+	tb := w.seed.CreateTable(listLen(v), v.NumField())
 	w.recordFields(tb, v)
 	if info := w.types[v.Type()]; info != nil {
 		tb.Metatable = w.meta(info)
 	}
 	return tb
+}
+
+// listLen is how long a record's list part is.
+func listLen(v reflect.Value) int {
+	for i := range v.NumField() {
+		if strings.HasSuffix(v.Type().Field(i).Tag.Get("lua"), ",list") {
+			return v.Field(i).Len()
+		}
+	}
+	return 0
 }
 
 func (w *World) recordFields(tb *glua.LTable, v reflect.Value) {
@@ -136,9 +171,7 @@ func (w *World) recordFields(tb *glua.LTable, v reflect.Value) {
 		case f.Anonymous && f.Type.Kind() == reflect.Struct && name == "":
 			w.recordFields(tb, v.Field(i))
 		case flags == "list":
-			for j := 0; j < v.Field(i).Len(); j++ {
-				tb.RawSetInt(j+1, w.reflected(v.Field(i).Index(j)))
-			}
+			w.fill(tb, v.Field(i))
 		case name == "" || name == "-" || flags == "omitempty" && v.Field(i).IsZero():
 		default:
 			val := w.reflected(v.Field(i))

@@ -58,6 +58,7 @@ type World struct {
 	pristine *pristine // set once, by New
 
 	witnesses witnesses
+	sources   *sources // apart from the world, for clean-ups that must not keep it
 
 	mu         sync.Mutex // guards the rest
 	states     map[reflect.Type]any
@@ -77,7 +78,7 @@ var started = time.Now()
 // New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, library: &library{}, origins: &origins{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
+		cfg: cfg, library: &library{}, origins: &origins{}, sources: &sources{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
 		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}

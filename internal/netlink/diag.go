@@ -18,6 +18,12 @@ type Sink interface {
 	Add(*Socket)
 }
 
+// A DetailSink takes what a Query with Details asks for beyond the row. The Details are its own.
+type DetailSink interface {
+	Sink
+	AddDetailed(*Socket, *Details)
+}
+
 // Dump gives the sink the sockets that match, each once. The descriptor is a socket(AF_NETLINK, SOCK_RAW or SOCK_DGRAM,
 // NETLINK_SOCK_DIAG), blocking or not; it can be used for one dump after the other, not for two at once, and is to be
 // closed after an error, since the rest of that dump is still in it.
@@ -78,7 +84,8 @@ func (d *dump) attempt(ctx context.Context) (whole bool, err error) {
 
 // family dumps one family, always to the end: a dump that is left half-read makes the next request fail with EBUSY.
 func (d *dump) family(ctx context.Context, family uint8) (whole bool, err error) {
-	d.seq, err = d.kernel.request(ctx, unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, d.q.request(family))
+	typ, question := d.q.request(family)
+	d.seq, err = d.kernel.request(ctx, typ, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, question)
 	if err != nil {
 		return false, err
 	}
@@ -121,7 +128,7 @@ func (d *dump) datagram(data []byte) (done, whole bool, err error) {
 			return true, whole, nil
 		case unix.NLMSG_OVERRUN:
 			whole = false
-		case unix.SOCK_DIAG_BY_FAMILY:
+		case unix.SOCK_DIAG_BY_FAMILY, tcpDiag:
 			d.add(m.payload)
 		}
 	}
@@ -135,6 +142,12 @@ func (d *dump) add(payload []byte) {
 	// TIME_WAIT, a listener's bucket that grows at its head.
 	if d.row.cookie != 0 && !d.seen.add(d.row.cookie) {
 		return
+	}
+	if d.q.Details {
+		if sink, ok := d.sink.(DetailSink); ok {
+			sink.AddDetailed(&d.row, parseDetails(payload[sizeofDiagMsg:]))
+			return
+		}
 	}
 	d.sink.Add(&d.row)
 }

@@ -21,7 +21,8 @@ func HearDestroyed(fd int) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}))
 }
 
-// Destroyed takes the sockets that were freed since the last time, as they were at their end. It does not wait. all is
+// Destroyed takes the sockets that were freed since the last time, as they were at their end: in CLOSE, and one that its
+// own side has reset without ports. It does not wait. all is
 // false when the kernel had told of more than there was room for.
 func Destroyed(fd int, buf []byte, tell func(*Socket)) (all bool) {
 	all = true

@@ -16,7 +16,10 @@ type Query struct {
 	LocalPort uint16     // 0 is any
 	PeerPort  uint16     // 0 is any
 	Addr      netip.Addr // at either end, IPv4 also inside an IPv6 socket; the zero Addr is any
+	AddrPort  uint16     // the port at that same end; 0 is any
+	Iface     uint32     // the number of the interface that it is bound to; 0 is any, or none
 	Drops     bool       // ask for what each socket has dropped, too; it makes the answer a third longer
+	Details   bool       // ask for everything: a Sink that is a DetailSink gets it
 }
 
 // Matches says whether the socket is one that the query means. The kernel is asked the same, for speed; what it
@@ -31,73 +34,65 @@ func (q *Query) Matches(s *Socket) bool {
 		return false
 	case q.PeerPort != 0 && s.peerPort != q.PeerPort:
 		return false
+	case q.Iface != 0 && s.Iface != q.Iface:
+		return false
 	case q.Addr.IsValid():
-		want := q.Addr.Unmap().WithZone("")
-		return s.Local().Addr() == want || s.Peer().Addr() == want
+		return q.isAt(s.Local()) || q.isAt(s.Peer())
 	}
 	return true
 }
 
-// families are the dumps to ask for: the kernel gives one family at a time.
+// isAt says whether an end is at the wanted address.
+func (q *Query) isAt(end netip.AddrPort) bool {
+	return end.Addr() == q.addr() && (q.AddrPort == 0 || end.Port() == q.AddrPort)
+}
+
+// addr is the wanted address as the kernel has it.
+func (q *Query) addr() netip.Addr { return q.Addr.Unmap().WithZone("") }
+
+// families are the dumps to ask for. Of TCP the kernel gives both in one, to the question of before Linux 3.3, which it
+// still answers (inet_diag_dump_compat); that goes through its table once instead of twice.
 func (q *Query) families() []uint8 {
-	if q.Family != 0 {
+	switch {
+	case q.Family != 0:
 		return []uint8{q.Family}
+	case q.Protocol == 0 || q.Protocol == unix.IPPROTO_TCP:
+		return []uint8{unix.AF_UNSPEC}
 	}
 	return []uint8{unix.AF_INET, unix.AF_INET6}
 }
 
-// request builds struct inet_diag_req_v2 and, where a port may be at either end, the filter for it.
-func (q *Query) request(family uint8) []byte {
+// tcpDiag is TCPDIAG_GETSOCK (linux/inet_diag.h), the question for TCP of both families.
+const tcpDiag = 18
+
+// request is the question for a family: its type, and struct inet_diag_req_v2, or for both struct inet_diag_req, with the
+// filter for what those cannot say.
+func (q *Query) request(family uint8) (typ uint16, b []byte) {
+	ext := byte(0) // the row itself says most of what nsh shows
+	if q.Drops || q.Details {
+		ext |= 1 << (attrSKMemInfo - 1)
+	}
+	if q.Details {
+		ext |= 1<<(attrInfo-1) | 1<<(attrCong-1)
+	}
+	if family == unix.AF_UNSPEC {
+		b = q.appendID([]byte{family, 0, 0, ext})
+		b = native.AppendUint32(b, q.States.mask())
+		b = native.AppendUint32(b, 0)
+		return tcpDiag, q.appendFilter(b)
+	}
 	proto := q.Protocol
 	if proto == 0 {
 		proto = unix.IPPROTO_TCP
 	}
-	b := []byte{family, proto, 0, 0} // the row itself says most of what nsh shows
-	if q.Drops {
-		b[2] = 1 << (attrSKMemInfo - 1)
-	}
-	b = native.AppendUint32(b, q.States.mask())
-	// A port in the request's socket id is a filter of its own, also in a dump; zero is any.
+	b = native.AppendUint32([]byte{family, proto, ext, 0}, q.States.mask())
+	return unix.SOCK_DIAG_BY_FAMILY, q.appendFilter(q.appendID(b))
+}
+
+// appendID appends struct inet_diag_sockid. Its ports are a filter of their own, also in a dump; zero is any.
+func (q *Query) appendID(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, q.LocalPort)
 	b = binary.BigEndian.AppendUint16(b, q.PeerPort)
 	b = append(b, make([]byte, 36)...) // addresses and interface: any
-	b = append(b, 255, 255, 255, 255, 255, 255, 255, 255)
-	if q.Port != 0 {
-		b = appendEitherPort(b, q.Port)
-	}
-	return b
-}
-
-// The filter's language: struct inet_diag_bc_op {code, yes uint8; no uint16}, where yes and no are how many bytes to go
-// on by. Running exactly to the end accepts a socket, running 4 past it refuses it (net/ipv4/inet_diag.c).
-const (
-	attrBytecode = 1
-
-	opJump    = 1
-	opLocalGE = 2
-	opLocalLE = 3
-	opPeerGE  = 4
-	opPeerLE  = 5
-)
-
-// appendEitherPort appends a filter for sockets that have the port at one of their ends. A comparison takes two ops;
-// the second holds the port. There is no "equal" before Linux 4.20, so it is "at least" and "at most".
-func appendEitherPort(b []byte, port uint16) []byte {
-	const size = 9 * 4
-	b = native.AppendUint16(b, unix.SizeofNlAttr+size)
-	b = native.AppendUint16(b, attrBytecode)
-	op := func(code, yes uint8, no uint16) {
-		b = append(b, code, yes)
-		b = native.AppendUint16(b, no)
-	}
-	compare := func(code uint8, no uint16) {
-		op(code, 8, no)
-		op(0, 0, port)
-	}
-	compare(opLocalGE, 20) //  0: less → 20
-	compare(opLocalLE, 12) //  8: more → 20
-	op(opJump, 4, 20)      // 16: it is the local port → accept
-	compare(opPeerGE, 20)  // 20: less → refuse
-	compare(opPeerLE, 12)  // 28: more → refuse
-	return b
+	return append(b, 255, 255, 255, 255, 255, 255, 255, 255)
 }

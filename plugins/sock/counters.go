@@ -20,12 +20,13 @@ type (
 )
 
 // counters reads all of them.
-func counters(ctx context.Context, env *lua.Env, o where) (Counters, error) {
-	now, err := readCounters(ctx, o.Place(env))
+func counters(ctx context.Context, env *lua.Env, o where) (lua.Sourced, error) {
+	place := o.Place(env)
+	now, err := readCounters(ctx, place)
 	if err != nil {
-		return nil, err
+		return lua.Sourced{}, err
 	}
-	return shaped[Counters, Group](now), nil
+	return lua.Sourced{Value: shaped[Counters, Group](now), Source: place}, nil
 }
 
 // delta reads them, calls f, and reads them again. An error in f is the caller's.

@@ -20,7 +20,8 @@ type filters struct {
 	PeerPort  int       `lua:"peer_port" min:"1" max:"65535" help:"port at the other end"`
 	Address   string    `lua:"address" help:"address at either end, \"ip\" or \"ip:port\""`
 	Family    string    `lua:"family" help:"ipv4 or ipv6 (an IPv4 connection of an IPv6 socket is ipv6)"`
-	Proto     string    `lua:"proto" default:"tcp" enum:"tcp,udp" help:"tcp or udp"`
+	Proto     string    `lua:"proto" default:"tcp" enum:"tcp,udp,unix" help:"tcp, udp or unix"`
+	Interface string    `lua:"interface" help:"name of the interface that the socket is bound to (SO_BINDTODEVICE)"`
 	Process   lua.Value `lua:"process" help:"name or pid of a process that holds the socket"`
 	where
 }
@@ -28,12 +29,12 @@ type filters struct {
 // A query is the filters, read: what the kernel is asked, and what is left to decide here.
 type query struct {
 	netlink.Query
-	end     netip.AddrPort // one end exactly, or the zero value
+	iface   string
 	process lua.Value
 }
 
 func (f *filters) query() (*query, error) {
-	q := &query{process: f.Process}
+	q := &query{process: f.Process, iface: f.Interface}
 	q.Port, q.LocalPort, q.PeerPort = uint16(f.Port), uint16(f.LocalPort), uint16(f.PeerPort)
 	if f.Proto == "udp" {
 		q.Protocol = unix.IPPROTO_UDP
@@ -79,27 +80,18 @@ func (q *query) address(s string) error {
 	if err != nil {
 		return lua.Misusef("address", "%q is no IP address", a.Host)
 	}
-	q.Addr = ip
-	if a.Port != 0 {
-		q.end = netip.AddrPortFrom(ip.Unmap().WithZone(""), a.Port)
-		if q.Port == 0 {
-			q.Port = a.Port
-		}
-	}
+	q.Addr, q.AddrPort = ip, a.Port
 	return nil
 }
 
-// matches decides what the kernel and the query under it do not.
-func (q *query) matches(s *netlink.Socket, held *holders) bool {
-	if q.end.IsValid() && s.Local() != q.end && s.Peer() != q.end {
-		return false
-	}
+// matches decides what the kernel cannot: who holds a socket.
+func (q *query) matches(inode uint32, held *holders) bool {
 	if q.process.IsNil() {
 		return true
 	}
 	name, isName := q.process.Text()
 	pid, _ := q.process.Number()
-	for _, h := range held.of(s.Inode) {
+	for _, h := range held.of(inode) {
 		if isName && h.Process == name || !isName && float64(h.PID) == pid {
 			return true
 		}
@@ -108,7 +100,21 @@ func (q *query) matches(s *netlink.Socket, held *holders) bool {
 }
 
 // plain says that the kernel's answer needs no second look.
-func (q *query) plain() bool { return !q.end.IsValid() && q.process.IsNil() }
+func (q *query) plain() bool { return q.process.IsNil() }
+
+// open opens the socket that the kernel answers on, and finds out there what the query means.
+func (q *query) open(ctx context.Context, place engines.Place) (fd int, err error) {
+	fd, err = diag(ctx, place)
+	if err != nil || q.iface == "" {
+		return fd, err
+	}
+	q.Iface, err = engines.ZoneIndex(fd, q.iface)
+	if err != nil {
+		unix.Close(fd)
+		return -1, lua.NewFault("list sockets", q.iface, err)
+	}
+	return fd, nil
+}
 
 // stateOf reads a state's name, in any case.
 func stateOf(name string) (netlink.State, error) {
@@ -142,28 +148,4 @@ func diag(ctx context.Context, place engines.Place) (fd int, err error) {
 		return -1, lua.NewFault("open sock_diag", "", err)
 	}
 	return fd, nil
-}
-
-// find reads the sockets that match.
-func find(ctx context.Context, place engines.Place, q *query) (rows []netlink.Socket, whole bool, held *holders, err error) {
-	fd, err := diag(ctx, place)
-	if err != nil {
-		return nil, false, nil, err
-	}
-	defer unix.Close(fd)
-	rows, whole, err = netlink.Append(ctx, fd, q.Query, nil)
-	if err != nil {
-		return nil, false, nil, lua.NewFault("list sockets", "", err)
-	}
-	held = &holders{}
-	if q.plain() {
-		return rows, whole, held, nil
-	}
-	kept := rows[:0]
-	for i := range rows {
-		if q.matches(&rows[i], held) {
-			kept = append(kept, rows[i])
-		}
-	}
-	return kept, whole, held, nil
 }

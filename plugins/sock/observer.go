@@ -262,7 +262,8 @@ func (o *observer) receive(p *post, all bool) (something bool) {
 	}
 	if p.news >= 0 {
 		netlink.Destroyed(p.news, o.buf, func(s *netlink.Socket) {
-			something = something || o.want(s.Local(), s.Peer())
+			// One that was reset by its own side has lost its addresses.
+			something = something || s.PeerPort() == 0 || o.want(s.Local(), s.Peer())
 		})
 	}
 	return something

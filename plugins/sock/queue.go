@@ -44,11 +44,16 @@ func queues(ctx context.Context, env *lua.Env, o where) (*Queues, error) {
 }
 
 func readQueues(ctx context.Context, place engines.Place, port uint16) (*Queues, error) {
-	rows, whole, _, err := find(ctx, place, &query{Query: netlink.Query{
-		LocalPort: port, States: netlink.Set(netlink.Listen, netlink.SynRecv), Drops: true,
-	}})
+	fd, err := diag(ctx, place)
 	if err != nil {
 		return nil, err
+	}
+	defer unix.Close(fd)
+	rows, whole, err := netlink.Append(ctx, fd, netlink.Query{
+		LocalPort: port, States: netlink.Set(netlink.Listen, netlink.SynRecv), Drops: true,
+	}, nil)
+	if err != nil {
+		return nil, lua.NewFault("list sockets", "", err)
 	}
 	// Read after the rows: a drop that a row has is in the network's sum, too.
 	text, err := slurp(place, "/proc/net/netstat")

@@ -33,32 +33,50 @@ func newStates(n *netlink.Counts, whole bool) *States {
 	}
 }
 
+// A tally counts the sockets that somebody holds who is meant.
+type tally struct {
+	netlink.Counts
+	q    *query
+	held holders
+}
+
+// Add counts a socket.
+func (t *tally) Add(s *netlink.Socket) {
+	if t.q.matches(s.Inode, &t.held) {
+		t.Counts.Add(s)
+	}
+}
+
 // states counts the kernel's sockets by state, and keeps none of them.
 func states(ctx context.Context, env *lua.Env, f filters) (*States, error) {
-	q, err := f.query()
-	if err != nil {
-		return nil, err
-	}
-	place := f.Place(env)
-	if !q.plain() {
-		rows, whole, _, err := find(ctx, place, q)
+	if f.Proto == "unix" {
+		rows, err := listUnix(ctx, f.Place(env), &listOptions{filters: f})
 		if err != nil {
 			return nil, err
 		}
 		var n netlink.Counts
-		for i := range rows {
-			n.Add(&rows[i])
+		for _, r := range rows.Rows {
+			n.Add(&r.Socket)
 		}
-		return newStates(&n, whole), nil
+		return newStates(&n, !rows.Partial), nil
 	}
-	fd, err := diag(ctx, place)
+	q, err := f.query()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := q.open(ctx, f.Place(env))
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	n, whole, err := netlink.Count(ctx, fd, q.Query)
+	t := &tally{q: q}
+	var sink netlink.Sink = &t.Counts
+	if !q.plain() {
+		sink = t
+	}
+	whole, err := netlink.Dump(ctx, fd, q.Query, sink)
 	if err != nil {
 		return nil, lua.NewFault("count sockets", "", err)
 	}
-	return newStates(&n, whole), nil
+	return newStates(&t.Counts, whole), nil
 }

@@ -35,6 +35,7 @@ end)()`,
 	"Epoll":     `assert(sys.epoll())`,
 	"DnsServer": `assert(dns.serve{zone = "a.test. A 192.0.2.1"})`,
 	"Cache":     `dns.cache{}`,
+	"Counters":  `assert(sock.counters())`,
 	"Watch":     `assert(sock.watch{port = 1})`,
 	"Capture":   `assert(sock.capture{on = assert(lab.new()):host("h")})`,
 }
