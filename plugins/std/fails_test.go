@@ -23,6 +23,7 @@ func TestHandlerFails(t *testing.T) {
 		t.Run(m, func(t *testing.T) {
 			needModel(t, m)
 			w := plugintest.New(t, All()...)
+			defineIn(t, w, m)
 			out, err := w.Run(fmt.Sprintf(`%s
 local why
 local s = assert(server.start{model = MODEL, isolate = ISOLATE,
@@ -58,6 +59,7 @@ func TestHandlerThrowsAlways(t *testing.T) {
 		t.Run(m, func(t *testing.T) {
 			needModel(t, m)
 			w := plugintest.New(t, All()...)
+			defineIn(t, w, m)
 			out, err := w.Run(fmt.Sprintf("%s\n%s", named(m), conformance+`
 local s = assert(server.start{model = MODEL, isolate = ISOLATE,
   on_open = function() error("at the open") end, on_data = function() error("at the data") end,
