@@ -95,10 +95,11 @@ func conform(ctx context.Context, env *lua.Env, name string, o testOptions) (Gra
 	}
 	warmUp(ctx, rows[0], o.Timeout, starter(rows[0]))
 	for _, row := range rows {
-		note(grade(ctx, row, o.Timeout, starter(row), said))
+		row := grade(ctx, row, o.Timeout, starter(row), said)
 		if ctx.Err() != nil {
 			return Grades{}, ctx.Err()
 		}
+		note(row)
 	}
 	for _, row := range left {
 		note(Grade{Name: row.Name, Why: row.What})

@@ -116,9 +116,8 @@ style = "linear": handler(conn) serves a connection from beginning to end and re
 style = "event": nothing waits. accept and conn:recv are nil, EAGAIN where there is nothing. handler.on_open(conn) comes first, handler.on_data(conn, data) with what was received; a string that the script's function returns is queued. conn:wants() is what the connection is to be waited for: "IN", "OUT", "IN|OUT", or nil when it is over. When it can be written to, conn:flush() sends what is queued, and handler.on_writable(conn) lets a handler go on that was refused with EAGAIN. handler.on_close(conn) is the end: the script's on_close, and the descriptor. Where there is handler.on_readable, the handler receives for itself: call that and do not.
 
 server.test(name) grades the engine. docs/models has four of them.`,
-		Example: `server.define("mine", {style = "event", about = "one flow and poll", run = function(listener, handler)
-  local conns = {}
-  local read = handler.on_readable or function(conn)
+		Example: `local function engine(listener, handler)
+  local conns, read = {}, handler.on_readable or function(conn)
     local data = conn:recv()
     if data then handler.on_data(conn, data) end
   end
@@ -126,13 +125,19 @@ server.test(name) grades the engine. docs/models has four of them.`,
     local rows = {{listener, "IN"}}
     for conn in pairs(conns) do
       local events = conn:wants()
-      if events then rows[#rows + 1] = {conn, events} else handler.on_close(conn) conns[conn] = nil end
+      if events then
+        rows[#rows + 1] = {conn, events}
+      else
+        handler.on_close(conn)
+        conns[conn] = nil
+      end
     end
     for _, row in ipairs(sys.poll(rows)) do
       local conn = row.fd
       if conn == listener then
         local new, err = listener:accept()
-        if new then conns[new] = true handler.on_open(new) elseif not err then return end
+        if not new and not err then return end  -- the stop
+        if new then conns[new] = true handler.on_open(new) end
       else
         conn:flush()
         handler.on_writable(conn)
@@ -140,11 +145,12 @@ server.test(name) grades the engine. docs/models has four of them.`,
       end
     end
   end
-end})
-local s = assert(server.start{model = "mine", on_data = function(conn, data) return data:upper() end})
+end
+server.define("mine", {style = "event", run = engine})
+local s = assert(server.start{model = "mine", handler = "echo"})
 local c = assert(client.dial(s.addr))
 c:send("hello")
-print(c:recv(), s:stats().accepted)  --> HELLO	1`}
+print(c:recv(), s:stats().accepted)  --> hello	1`}
 }
 
 func listenerType() lua.Type {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,8 @@ type Listener struct {
 	ln    *engines.Listener
 	app   engines.App
 	event bool
-	ctx   context.Context // the server's
+	ctx   context.Context // ends with the server's, and with run
+	stop  context.CancelFunc
 	name  string
 
 	touched chan struct{} // closed when the engine has used the listener
@@ -32,13 +34,15 @@ type Listener struct {
 	news  map[*engines.Conn]bool     // changed, and the engine has not asked since; true when a wait has ended for it
 	over  map[*engines.Conn]bool     // nothing is left to do but to end them; the engine has been told when news has not
 	flows map[*engines.Conn]*lua.Env // those that a handler is at work on, and the calls of it
+	asked map[*lua.Env]bool          // calls of on_wait that have not returned
 	ends  map[*func()]bool           // of the waits that are going on
 }
 
 func newListener(ctx context.Context, d *definition, ln *engines.Listener, app engines.App) *Listener {
-	return &Listener{ln: ln, app: app, event: d.Style == "event", ctx: ctx, name: d.name,
+	ctx, stop := context.WithCancel(ctx)
+	return &Listener{ln: ln, app: app, event: d.Style == "event", ctx: ctx, stop: stop, name: d.name,
 		touched: make(chan struct{}), news: map[*engines.Conn]bool{}, over: map[*engines.Conn]bool{},
-		flows: map[*engines.Conn]*lua.Env{}, ends: map[*func()]bool{}}
+		flows: map[*engines.Conn]*lua.Env{}, asked: map[*lua.Env]bool{}, ends: map[*func()]bool{}}
 }
 
 func (l *Listener) String() string { return fmt.Sprintf("Listener %s (model %s)", l.ln.Name(), l.name) }
@@ -156,11 +160,18 @@ func (l *Listener) owns(c *plugins.Conn) error {
 // changed lists the connections that want something else than when the engine last asked, or are over, each once.
 func (l *Listener) changed() []*plugins.Conn {
 	l.used()
+	list := []*plugins.Conn{}
+	for _, c := range l.takeNews() { // not under the lock: a connection that changes has its own first
+		list = append(list, connOf(c, !l.app.IsLinear()))
+	}
+	return list
+}
+
+func (l *Listener) takeNews() (list []*engines.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := []*plugins.Conn{}
 	for c := range l.news {
-		list = append(list, connOf(c, !l.app.IsLinear()))
+		list = append(list, c)
 	}
 	clear(l.news)
 	return list
@@ -272,7 +283,22 @@ func (l *Listener) hooked() lua.Callback {
 
 // await calls the engine's on_wait in the flow of the call that has ctx.
 func (l *Listener) await(ctx context.Context, what any, want engines.Interest) error {
+	if env := lua.EnvOf(ctx); env != nil {
+		l.mu.Lock()
+		l.asked[env] = true
+		l.mu.Unlock()
+		defer func() {
+			l.mu.Lock()
+			delete(l.asked, env)
+			l.mu.Unlock()
+		}()
+	}
 	_, err := l.hooked().Call(ctx, what, interest(want))
+	var script *lua.ScriptError
+	if errors.As(err, &script) {
+		l.ln.Blame(&engineError{"on_wait: " + script.Error()})
+		l.ln.Log("model %q: on_wait: %v", l.name, script)
+	}
 	return err
 }
 

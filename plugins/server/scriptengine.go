@@ -33,13 +33,13 @@ func (e *engineError) Error() string { return e.text }
 
 // The parts of the second that a stop may take.
 const (
-	runGrace   = 250 * time.Millisecond // for run to see that accept gives nothing any more
-	flowGrace  = 200 * time.Millisecond // for the handlers to end
-	fiberGrace = 200 * time.Millisecond // for the fibers of run to end
+	runGrace   = 450 * time.Millisecond // for run to see that accept gives nothing any more
+	flowGrace  = 150 * time.Millisecond // for the handlers to end
+	fiberGrace = 100 * time.Millisecond // for the fibers of run to end
 )
 
 // startGrace is how long server.start waits for run to use its listener.
-const startGrace = time.Second
+const startGrace = 3 * time.Second
 
 // Started waits until run uses its listener, so that a mistake in its first lines is the error of server.start.
 func (e *scriptEngine) Started(ctx context.Context) error {
@@ -135,9 +135,9 @@ func (r *scriptRun) stopped() {
 
 // end ends what run has left: the handlers in its fibers and coroutines, the fibers, the connections.
 func (r *scriptRun) end() {
+	r.l.stop()
 	r.cancel()
-	flows := r.l.working()
-	for _, env := range flows {
+	for _, env := range r.l.working() {
 		env.Abandon()
 	}
 	r.await(flowGrace, func() bool { return len(r.l.working()) == 0 })
@@ -169,6 +169,9 @@ func (l *Listener) working() (list []*lua.Env) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, env := range l.flows {
+		list = append(list, env)
+	}
+	for env := range l.asked {
 		list = append(list, env)
 	}
 	return list

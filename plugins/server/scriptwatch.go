@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/lua"
+	"golang.org/x/sys/unix"
 )
 
 // A look at the engine is taken every so often.
 const (
 	lookEvery = 250 * time.Millisecond
-	patience  = 4   // looks at an engine that computes, or accepts nobody
-	idleCalls = 500 // that find nothing, in one look, of an engine that does not wait
+	patience  = 4                      // looks at an engine that computes, or accepts nobody
+	computing = 800 * time.Millisecond // of processor time, in those looks: a busy machine stands still, too
+	idleCalls = 500                    // that find nothing, in one look, of an engine that does not wait
 )
 
 // watch waits for the end of run and says what was wrong about it: nil after a stop. Meanwhile it looks whether run does
@@ -75,8 +77,9 @@ func (r *scriptRun) interrupt() error {
 type watched struct {
 	r                    *scriptRun
 	turns                uint64
+	since                time.Duration // the processor time when run was last seen doing something else
+	still, ignored       int           // looks
 	found, nothing       int64
-	still, ignored       int
 	polled, told, served bool
 }
 
@@ -86,10 +89,17 @@ func (w *watched) computes() bool {
 	if turns == w.turns && w.r.world.Computes(w.r.scope) {
 		w.still++
 	} else {
-		w.still = 0
+		w.still, w.since = 0, processorTime()
 	}
 	w.turns = turns
-	return w.still >= patience
+	return w.still >= patience && processorTime()-w.since >= computing
+}
+
+// processorTime is what the process has used.
+func processorTime() time.Duration {
+	var usage unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // polls tells, once, of an engine that asks again and again and never waits.
