@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -234,7 +235,7 @@ func (c *Conn) finish(app *App, err error) {
 
 // blame counts an error of this connection. One that stopping the server brought about is none.
 func (c *Conn) blame(err error) {
-	if c.hub != nil && !errors.Is(err, net.ErrClosed) {
+	if c.hub != nil && !errors.Is(err, net.ErrClosed) && !(errors.Is(err, context.Canceled) && c.hub.base.Err() != nil) {
 		c.hub.fail(reason(err))
 	}
 }

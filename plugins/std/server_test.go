@@ -72,6 +72,16 @@ local st = s:stats()
 assert(st.accepted == 1 and st.bytes_in == 6 and st.bytes_out == 9, st.bytes_in .. " " .. st.bytes_out)`)
 }
 
+// What a stop brings about is nobody's error, though a script's on_close is not called any more.
+func TestStopIsNoError(t *testing.T) {
+	each(t, everyModel, conformance+`
+local s = assert(server.start{model = MODEL, on_data = function(conn, data) return data end, on_close = function() end})
+local c = assert(client.dial(s.addr))
+c:send("x") assert(c:recv(1, {timeout = 5}) == "x")
+s:stop()
+assert(s:stats().errors == 0 and s:stats().active == 0, next(s:stats().reasons))`)
+}
+
 func TestReadable(t *testing.T) {
 	each(t, everyModel, `
 local got, again = {}, nil
