@@ -226,20 +226,21 @@ func TestRefused(t *testing.T) {
 // A server that dies in the middle ends the load early, and what was measured before stays.
 func TestDies(t *testing.T) {
 	for _, c := range []load.Config{{Mode: load.Echo}, {Mode: load.Churn}, {Mode: load.Echo, Rate: 5000}, {Mode: load.Echo, Threads: 2}} {
-		var p *peer
 		var answered atomic.Int64
-		p = listen(t, func(c net.Conn) {
+		enough := make(chan struct{})
+		p := listen(t, func(c net.Conn) {
 			buf := make([]byte, 64)
 			for {
 				if _, err := io.ReadFull(c, buf); err != nil {
 					return
 				}
 				if answered.Add(1) == 100 {
-					go p.stop()
+					close(enough)
 				}
 				c.Write(buf)
 			}
 		})
+		go func() { <-enough; p.stop() }()
 		cfg := config(p, 8)
 		cfg.Mode, cfg.Rate, cfg.Threads, cfg.Limit = c.Mode, c.Rate, c.Threads, time.Minute
 		r := run(t, cfg)
@@ -251,9 +252,8 @@ func TestDies(t *testing.T) {
 
 // A server that comes back is asked again.
 func TestComesBack(t *testing.T) {
-	var p *peer
 	var answered atomic.Int64
-	p = listen(t, func(c net.Conn) {
+	p := listen(t, func(c net.Conn) {
 		buf := make([]byte, 64)
 		for {
 			if _, err := io.ReadFull(c, buf); err != nil {
