@@ -19,7 +19,7 @@ import (
 
 func echo() engines.App {
 	return engines.App{Data: func(_ *engines.Conn, d []byte) ([]byte, error) { return d, nil },
-		Recipe: &engines.Recipe{Args: []string{"enginetest-apart"}, Setup: []byte("the suite"),
+		Recipe: &engines.Recipe{Args: []string{engines.RolePrefix + "enginetest-apart"}, Setup: []byte("the suite"),
 			Pack: func() ([]byte, error) { return []byte("event echo"), nil }}}
 }
 
@@ -125,7 +125,7 @@ func TestWorkerFails(t *testing.T) {
 
 // The role is no use to anybody who types it.
 func TestRoleByHand(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", "enginetest-apart")
+	cmd := exec.Command("/proc/self/exe", engines.RolePrefix + "enginetest-apart")
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "for nsh itself") {
 		t.Errorf("%v: %s", err, out)

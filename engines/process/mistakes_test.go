@@ -23,7 +23,7 @@ func echoes() map[string]engines.App {
 	data := func(_ *engines.Conn, d []byte) ([]byte, error) { return d, nil }
 	return map[string]engines.App{
 		"fork": {Data: data, Recipe: &engines.Recipe{Bare: "echo"}},
-		"exec": {Data: data, Recipe: &engines.Recipe{Args: []string{"enginetest-apart"}, Setup: []byte("the suite"),
+		"exec": {Data: data, Recipe: &engines.Recipe{Args: []string{engines.RolePrefix + "enginetest-apart"}, Setup: []byte("the suite"),
 			Pack: func() ([]byte, error) { return []byte("event echo"), nil }}},
 	}
 }
