@@ -65,6 +65,21 @@ func (h *Heir) Serve(fd int, app *App, over func() bool) {
 	}
 }
 
+// Loop serves a listener of the parent's with an epoll loop of this process's own, until it is stopped. Those that share the
+// listener are woken one at a time (EPOLLEXCLUSIVE).
+func (h *Heir) Loop(fd int, app App) error {
+	ln := h.hub.listener(fd, Config{}, h.count)
+	p, err := NewEpoll(ln, true, false)
+	if err != nil {
+		return err
+	}
+	l, err := NewEventLoop(ln, p, LoopOptions{Name: "epoll_wait", Batch: 1})
+	if err != nil {
+		return err
+	}
+	return ServeLoops(h.hub.base, ln, app, l)
+}
+
 // acceptBlocking is accept(2) as it is. A listener that is shut down has EINVAL for everybody.
 func (ln *Listener) acceptBlocking() (*Conn, error) {
 	for {

@@ -232,3 +232,30 @@ func TestFewDescriptors(t *testing.T) {
 		})
 	}
 }
+
+// TestMoreThanOneProcessHolds has both ends of a thousand connections, in processes of 300 descriptors.
+func TestMoreThanOneProcessHolds(t *testing.T) {
+	dir := t.TempDir()
+	text := `
+		local s = assert(server.start{model = "prefork-epoll", workers = 5, handler = "echo", backlog = 1024})
+		local crowd = assert(client.open{to = s.addr, n = 1000})
+		check.equal(crowd.n, 1000, "all are open")
+		check(crowd:stats().workers >= 4, crowd:stats().workers .. " processes of clients")
+		check.equal(crowd:send("x") + crowd:recv(1), 2000, "all are served")
+		local by = s:stats().by_worker
+		for i, n in ipairs(by) do check(n <= 300, "worker " .. i .. " has " .. n) end
+		check.equal(s:stats().active, 1000, "the server holds them")
+		crowd:reset()
+	`
+	if err := os.WriteFile(filepath.Join(dir, "many.lua"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := start(t, dir, "", "/bin/sh", "-c", `ulimit -n 300; exec "$0" --host many.lua`, exe)
+	if code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}

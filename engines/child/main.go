@@ -103,7 +103,7 @@ func (p *process) message(kind byte, body []byte, fds []int) bool {
 		}
 		p.say(msgReady, "")
 		return true
-	case (kind == msgConn || kind == msgServe) && len(fds) == 2 && p.heir == nil:
+	case (kind == msgConn || kind == msgServe || kind == msgLoop) && len(fds) == 2 && p.heir == nil:
 		o, ok := decodeOrder(body)
 		if !ok {
 			return false
@@ -171,9 +171,12 @@ func (p *process) work(kind byte, fd, parcel int) error {
 	if err != nil {
 		return fmt.Errorf("the handler could not be made anew: %w", err)
 	}
-	if kind == msgServe {
+	switch kind {
+	case msgServe:
 		p.heir.Serve(fd, &app, p.maker.Over)
 		return nil
+	case msgLoop:
+		return p.heir.Loop(fd, app)
 	}
 	engines.Flow(ctx, p.heir.Conn(fd), &app)
 	return nil

@@ -15,6 +15,7 @@ const (
 	msgConn  = 'C' // parent: an order, with a connection and what was packed
 	msgServe = 'L' // parent: an order, with a listener and what was packed
 	msgRun   = 'U' // parent: run what was packed, with descriptors
+	msgLoop  = 'E' // parent: the same, to be served by an event loop
 	msgStop  = 'Q' // parent: end
 	msgReady = 'R' // child: it is ready for an order
 	msgFail  = 'F' // child: an error, in words, to be counted

@@ -88,6 +88,11 @@ func (c *Child) Run(packed []byte, fds ...int) error {
 // MostDescriptors is how many Run can pass.
 const MostDescriptors = pass.Most - 1
 
+// Loop gives the child a listener to serve with an event loop.
+func (c *Child) Loop(fd int, packed []byte, limit int) error {
+	return c.order(msgLoop, fd, packed, limit)
+}
+
 func (c *Child) send(message []byte, fds ...int) error {
 	raw, err := c.socket.SyscallConn()
 	if err != nil {

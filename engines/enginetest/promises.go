@@ -19,6 +19,8 @@ func PromiseOf(m engines.Model, atOnce int) Promise {
 		p.Crowd, p.Is = 20, IsProcess
 	case "prefork":
 		p.Crowd, p.Is = m.Workers, IsPrefork(m.Workers)
+	case "prefork-epoll":
+		p.Is = IsPreforkLoops(m.Workers)
 	case "thread":
 		p.Is = IsThread
 	case "threadpool":

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +37,23 @@ func Model() engines.Model {
 	}
 }
 
+// LoopModel is what web servers have become: each worker is an epoll loop with many connections. It holds more than one
+// process has descriptors for: a worker that has none left accepts no more, and the others do.
+func LoopModel() engines.Model {
+	m := Model()
+	m.Name, m.Style, m.Linear = "prefork-epoll", "event", false
+	m.About = "n processes that share the listening socket, each an epoll loop: as many connections as all their descriptors"
+	m.Workers = runtime.NumCPU()
+	m.New = func(o engines.Options) (engines.Engine, error) {
+		e, err := newEngine(o)
+		if err == nil {
+			e.loops = true
+		}
+		return e, err
+	}
+	return m
+}
+
 const (
 	usualWorkers = 4
 	mostWorkers  = 256
@@ -44,6 +62,7 @@ const (
 // engine is a server of this model at work.
 type engine struct {
 	n      int
+	loops  bool // each worker is an event loop
 	family *child.Family
 	ln     *engines.Listener
 	recipe *engines.Recipe
@@ -91,7 +110,7 @@ func (e *engine) add(s *engines.Stats) {
 func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
 	e.ln, e.recipe = ln, app.Recipe
 	// The flag belongs to the open socket, which all share. Nobody here accepts.
-	if err := syscall.SetNonblock(ln.Fileno(), false); err != nil {
+	if err := syscall.SetNonblock(ln.Fileno(), e.loops); err != nil {
 		return errors.Join(err, e.family.End(ln.Log))
 	}
 	var all sync.WaitGroup
@@ -176,6 +195,9 @@ func (e *engine) employ(kid *child.Child, i int) error {
 	if !kid.Engage(w) {
 		alive.Add(-1)
 		return e.ended(kid)
+	}
+	if e.loops {
+		return kid.Loop(e.ln.Fileno(), packed, e.ln.SendLimit())
 	}
 	return kid.Listener(e.ln.Fileno(), packed, e.ln.SendLimit())
 }

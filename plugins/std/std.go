@@ -44,7 +44,7 @@ func All() []plugins.Plugin {
 func models() plugins.Plugin {
 	return plugins.Plugin{
 		Name: "models", Doc: "The server models that ship.", Needs: []string{"server"},
-		Models: []engines.Model{iterative.Model(), process.Model(), prefork.Model(), thread.Model(), threadpool.Model(),
+		Models: []engines.Model{iterative.Model(), process.Model(), prefork.Model(), prefork.LoopModel(), thread.Model(), threadpool.Model(),
 			selectmodel.Model(), poll.Model(), epoll.Model(), uring.Model(), coroutine.Model(), goroutine.Model()},
 	}
 }
