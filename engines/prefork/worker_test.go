@@ -125,7 +125,7 @@ func TestWorkerFails(t *testing.T) {
 
 // The role is no use to anybody who types it.
 func TestRoleByHand(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe", engines.RolePrefix + "enginetest-apart")
+	cmd := exec.Command("/proc/self/exe", engines.RolePrefix+"enginetest-apart")
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "for nsh itself") {
 		t.Errorf("%v: %s", err, out)
