@@ -102,6 +102,7 @@ type Order struct {
 	Window    int              `json:"window"` // how many connects are under way at once
 	Behaviour Behaviour        `json:"behaviour"`
 	Asks      bool             `json:"asks"` // sockets come from the parent
+	Yields    bool             `json:"-"`    // the server may be of this process, too, and want a processor
 }
 
 // A Crowd is many connections.

@@ -125,7 +125,9 @@ func (p *opener) begin() (wait int) {
 	}
 	for n := 0; p.next < p.o.N && len(p.free) > 0; n++ {
 		if n == burst {
-			raw.Yield() // the server may want this processor
+			if p.o.Yields {
+				raw.Yield()
+			}
 			return 0
 		}
 		if due := p.due(p.next); due > now {

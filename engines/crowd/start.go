@@ -134,6 +134,7 @@ func (o *Order) ask() {
 func (c *Crowd) here(ctx context.Context, o Options, order *Order) error {
 	k := newKeeper(o.N, func(family int) (int, error) { return o.Place.Socket(family, syscall.SOCK_STREAM, 0) })
 	c.hands = []hand{k}
+	order.Yields = true
 	return k.open(ctx, *order, c.teller(o.Progress)(0))
 }
 
