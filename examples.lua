@@ -60,6 +60,21 @@ section("a slow handler, and who waits for whom", function()
   end
 end)
 
+-- What a server can do: a load that measures, and the server's own counters beside it.
+section("a load, and what it cost", function()
+  local s = assert(server.start{model = "epoll", handler = "echo"})
+  local l = assert(client.load{to = s.addr, n = 32, requests = 5000})
+  print(l)
+  check.equal(l.requests, 5000, "every request was answered")
+  check.equal(s:stats().bytes_in, l.bytes_out, "the server has received what the load has sent")
+  local t = server.compare{models = {"iterative", "coroutine"}, n = 8, seconds = 0.5, on_data = function(conn, data)
+    wait(20)
+    return data
+  end}
+  print(t)
+  check(t[1].rate <= 50, "one flow that waits 20 ms each time: 50 a second at most")
+end)
+
 -- A thousand connections; the kernel counts both ends of each.
 section("a thousand clients", function()
   local s = assert(server.start{model = "epoll", handler = "echo", backlog = 1024})

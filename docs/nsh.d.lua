@@ -937,6 +937,7 @@ local _ModelCosts = {}
 ---@field connections number how many there were
 ---@field answered number on how many of them there was an answer at all
 ---@field errors ErrorCounts what failed, by code
+---@field reasons table the server's own errors in words, as in stats().reasons
 local _ModelCost = {}
 
 ---Starts servers. The model is one word; the same handler runs on each, and only the way of waiting differs.
@@ -1017,7 +1018,7 @@ function server.handlers() end
 
 ---Puts one handler on many models in turn, each under the same load, and makes one table of what it cost.
 ---@param options? server_compare_options
----@return ModelCosts
+---@return ModelCosts?, Error?
 function server.compare(options) end
 
 ---A socket as the kernel had it when it was listed. For a LISTEN row recv_q is how many connections wait to be accepted, and send_q how many may.

@@ -2,7 +2,9 @@ package plugins
 
 import (
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/nsh-lab/nsh/internal/load"
 	"github.com/nsh-lab/nsh/lua"
@@ -36,6 +38,22 @@ func Payload(v lua.Value) ([]byte, error) {
 		return nil, lua.Misusef("payload", "from 1 to %d bytes expected, got %d", maxPayload, len(text))
 	}
 	return []byte(text), nil
+}
+
+// Room says whether there are descriptors for n connections, of each of which this process has so many ends.
+func Room(op string, n, ends int) error {
+	var limit syscall.Rlimit
+	if n*ends < 256 || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return nil
+	}
+	const others = 64 // what a server and the load have beside connections
+	open, _ := os.ReadDir("/proc/self/fd")
+	free := (int(min(limit.Cur, 1<<30)) - len(open) - others) / ends
+	if n <= free {
+		return nil
+	}
+	return &lua.Fault{Op: op, Code: "EMFILE", Message: fmt.Sprintf(
+		"%d connections are more than this process may have open: RLIMIT_NOFILE is %d, and %d are open; n = %d would work", n, limit.Cur, len(open), max(free, 1))}
 }
 
 // ErrorCounts are errors by their codes.

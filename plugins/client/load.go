@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
@@ -171,7 +169,7 @@ func drive(ctx context.Context, env *lua.Env, o loadOptions) (*plugins.Load, err
 	if err != nil {
 		return nil, err
 	}
-	if err := room(o.N); err != nil {
+	if err := plugins.Room("load", o.N, 1); err != nil {
 		return nil, err
 	}
 	place := o.Place(env)
@@ -200,18 +198,4 @@ func (o *loadOptions) generate(ctx context.Context, place engines.Place, cfg loa
 	}
 	cfg.Socket, cfg.To, cfg.Addr = opener.Socket, opener.Name, opener.To
 	return load.Run(ctx, cfg, func(f func(), failed func(error)) { lua.Go("client.load", failed, f) })
-}
-
-// room says whether there are descriptors for n connections.
-func room(n int) error {
-	var limit syscall.Rlimit
-	if n < 256 || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
-		return nil
-	}
-	open, _ := os.ReadDir("/proc/self/fd")
-	if free := int(min(limit.Cur, 1<<30)) - len(open) - 8; n > free {
-		return &lua.Fault{Op: "load", Code: "EMFILE", Message: fmt.Sprintf(
-			"%d connections are more than this process may have open: RLIMIT_NOFILE is %d, and %d are open; n = %d would work", n, limit.Cur, len(open), max(free, 1))}
-	}
-	return nil
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nsh-lab/nsh/lua/show"
@@ -80,8 +82,21 @@ func (r *ModelCost) notes() (out []string) {
 	}
 	if r.Failed > 0 {
 		out = append(out, fmt.Sprintf("%s: %s", r.Model, plugins.Codes(r.Errors)))
+		if reason, n := most(r.Reasons); n > 0 {
+			out = append(out, fmt.Sprintf("%s says: %s", r.Model, reason))
+		}
 	}
 	return out
+}
+
+// most is the error that came most often. That clients went away is known from their own side.
+func most(reasons map[string]int64) (reason string, n int64) {
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		if name != "other" && !strings.HasPrefix(name, "ECONNRESET:") && !strings.HasPrefix(name, "EPIPE:") && reasons[name] > n {
+			reason, n = name, reasons[name]
+		}
+	}
+	return reason, n
 }
 
 // aligned puts cells into columns, the first to the left and the others to the right.

@@ -5,17 +5,15 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // idle opens the connections, has one answer on each, and looks at what the server holds for them while they say nothing.
-func idle(ctx context.Context, s *Server, opener *engines.Opener, before surroundings, request []byte, row *ModelCost) error {
-	c := newClients(row.Connections)
+func idle(ctx context.Context, s *Server, c *clients, before surroundings, request []byte, row *ModelCost) error {
 	before.settle(ctx)
 	heapBefore, private := heap(), before.private()
 	defer c.close()
-	if err := c.connect(ctx, opener); err != nil {
+	if err := c.connect(ctx); err != nil {
 		return err
 	}
 	c.exchange(ctx, request)
@@ -39,13 +37,16 @@ func idle(ctx context.Context, s *Server, opener *engines.Opener, before surroun
 
 // clients are connections that are driven from here, by poll(2): how fast does not matter.
 type clients struct {
+	socket func() (int, error)
+	to     *raw.Sockaddr
+
 	fds []raw.PollFd // -1 is none
 	got []int
 	buf []byte
 }
 
-func newClients(n int) *clients {
-	c := &clients{fds: make([]raw.PollFd, n), got: make([]int, n), buf: make([]byte, 64<<10)}
+func newClients(n int, socket func() (int, error), to *raw.Sockaddr) *clients {
+	c := &clients{socket: socket, to: to, fds: make([]raw.PollFd, n), got: make([]int, n), buf: make([]byte, 64<<10)}
 	for i := range c.fds {
 		c.fds[i].Fd = -1
 	}
@@ -71,14 +72,14 @@ func (c *clients) open() (n int) {
 }
 
 // connect waits until the connections are made, or nothing more happens. One that fails is left out: the load will say.
-func (c *clients) connect(ctx context.Context, opener *engines.Opener) error {
+func (c *clients) connect(ctx context.Context) error {
 	for i := range c.fds {
-		fd, err := opener.Socket()
+		fd, err := c.socket()
 		if err != nil {
 			return err
 		}
 		c.fds[i] = raw.PollFd{Fd: int32(fd), Events: raw.PollOut}
-		raw.Connect(fd, opener.Name)
+		raw.Connect(fd, c.to)
 	}
 	c.wait(ctx, func(i int, ready int16) {
 		c.fds[i].Events = 0

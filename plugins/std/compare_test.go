@@ -95,6 +95,27 @@ return T`)
 	w.Expect(`print(T[1].why:match("one flow"), T[1].rate, T[4].why, T[4].connections, #T)  --> one flow	0	nil	2	5`)
 }
 
+// A limit that a model has by itself is met by the server's descriptors alone, and explained.
+func TestCompareLimit(t *testing.T) {
+	w := plugintest.New(t, All()...)
+	out, err := w.Run(`
+local t, err
+for try = 1, 10 do -- a busy machine may not have come to the ones too many in that time
+  t, err = server.compare{models = {"select"}, n = 1100, seconds = 0.3}
+  if not t then skip(tostring(err)) end
+  if t[1].failed > 0 then break end
+end
+assert(t[1].failed > 0 and next(t[1].reasons), t[1].failed)
+print(t)
+print(select(2, server.compare{n = 10000}))`)
+	if w.Exited() != nil {
+		t.Skip(out)
+	}
+	if err != nil || !strings.Contains(out, "select says: descriptor 1024 has no bit") || !strings.Contains(out, "RLIMIT_NOFILE is") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestCompareChurn(t *testing.T) {
 	w := plugintest.New(t, All()...)
 	w.Expect(`local t = server.compare{models = {"iterative", "process", "thread", "epoll"}, n = 4, seconds = 0.1, mode = "churn"}
