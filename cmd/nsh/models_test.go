@@ -75,3 +75,38 @@ os.exit(#engines - 3)`)
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestLuaModelsShortOfDescriptors: while no descriptor is free, clients wait in the queue, failed accepts are counted, and
+// few; when there are some again, everybody is served.
+func TestLuaModelsShortOfDescriptors(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"select", "poll", "epoll", "coroutine"} {
+		t.Run(name, func(t *testing.T) {
+			out, errs, code := start(t, root, "", "sh", "-c", `ulimit -n 64 && exec "$0" "$@"`, exe, "--host", "-e", `
+assert(loadfile("docs/models/`+name+`.lua"))("required")
+local function eventually(what, f) local t = fiber.now() repeat if f() then return end fiber.sleep(0.01) until fiber.now() - t > 20 error("never: " .. what) end
+local s = assert(server.start{model = "my-`+name+`", handler = "echo"})
+local first = assert(client.dial(s.addr)) first:send("x") assert(first:recv(1) == "x") first:close()
+local clients, kept = {}, {sys.pipe()}
+for i = 1, 8 do clients[i] = assert(sys.socket(sys.AF_INET, sys.SOCK_STREAM)) end
+repeat local fd = kept[1]:dup() kept[#kept + 1] = fd until not fd
+for i, c in ipairs(clients) do assert(c:connect(s.addr)) c:send("client " .. i) end
+eventually("EMFILE", function() return next(s:stats().reasons) and next(s:stats().reasons):find("EMFILE", 1, true) end)
+local before, used = s:stats().errors, os.clock()
+fiber.sleep(0.5)
+assert(s:stats().errors - before <= 12, s:stats().errors - before)
+assert(os.clock() - used < 0.3, os.clock() - used)
+for _, fd in ipairs(kept) do fd:close() end
+for i, c in ipairs(clients) do assert(c:recv(100) == "client " .. i) c:close() end
+eventually("all are closed", function() return s:stats().closed == 9 end)
+s:stop()
+print("served", s:stats().accepted)`)
+			if code != 0 || !strings.Contains(out, "served\t9") || !strings.Contains(errs, "EMFILE") {
+				t.Errorf("exit code %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+}
