@@ -34,6 +34,9 @@ type DetailSink interface {
 // the protocol; or the context's error.
 func Dump(ctx context.Context, fd int, q Query, sink Sink) (whole bool, err error) {
 	d := dump{kernel: newConn(fd), q: q, sink: sink}
+	if c, ok := sink.(*Counts); ok && q.all() {
+		d.counts = c
+	}
 	return d.run(ctx)
 }
 
@@ -52,6 +55,15 @@ type dump struct {
 	seq    uint32
 	seen   cookies
 	row    Socket
+	counts *Counts // the sink, if it is one and each row that comes is meant
+}
+
+// count looks at no more of a row than its state.
+func (d *dump) count(payload []byte) {
+	state, cookie, ok := parseState(payload)
+	if ok && d.q.States.Has(state) && (cookie == 0 || d.seen.add(cookie)) {
+		d.counts[state]++
+	}
 }
 
 func (d *dump) run(ctx context.Context) (whole bool, err error) {
@@ -135,6 +147,10 @@ func (d *dump) datagram(data []byte) (done, whole bool, err error) {
 }
 
 func (d *dump) add(payload []byte) {
+	if d.counts != nil {
+		d.count(payload)
+		return
+	}
 	if !parseSocket(payload, &d.row) || !d.q.Matches(&d.row) {
 		return
 	}
@@ -142,6 +158,9 @@ func (d *dump) add(payload []byte) {
 	// TIME_WAIT, a listener's bucket that grows at its head.
 	if d.row.cookie != 0 && !d.seen.add(d.row.cookie) {
 		return
+	}
+	if d.q.Drops {
+		parseDrops(payload[sizeofDiagMsg:], &d.row)
 	}
 	if d.q.Details {
 		if sink, ok := d.sink.(DetailSink); ok {

@@ -13,12 +13,12 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(good[:len(good)/2])
 	f.Add(append([]byte{0, 0, 0, 0}, good...))
 	attrs := row(1, 0, 80, 7)
-	attrs = append(attrs, 5, 0, attrShutdown, 0, 3, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 255)
+	attrs = append(attrs, 5, 0, attrSKMemInfo, 0, 3, 0, 0, 0, 0, 0, 1, 0, 255, 255, 255, 255)
 	native.PutUint32(attrs, uint32(len(attrs)))
 	f.Add(attrs)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list := appender{}
-		d := dump{q: Query{}, sink: &list, seq: 1}
+		d := dump{q: Query{Drops: true, Details: true}, sink: &list, seq: 1}
 		d.datagram(data)
 		for _, s := range list.rows {
 			if s.State < Established || s.State > Closing {

@@ -42,6 +42,11 @@ func (q *Query) Matches(s *Socket) bool {
 	return true
 }
 
+// all says that the query means every socket, but for its state.
+func (q *Query) all() bool {
+	return q.Port == 0 && q.LocalPort == 0 && q.PeerPort == 0 && !q.Addr.IsValid() && q.Iface == 0
+}
+
 // isAt says whether an end is at the wanted address.
 func (q *Query) isAt(end netip.AddrPort) bool {
 	return end.Addr() == q.addr() && (q.AddrPort == 0 || end.Port() == q.AddrPort)

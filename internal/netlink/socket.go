@@ -18,9 +18,6 @@ const (
 // Attributes of a dumped socket (linux/inet_diag.h).
 const (
 	attrSKMemInfo = 7
-	attrShutdown  = 8
-	attrV6Only    = 11
-	attrMark      = 15
 
 	// memDrops is where the drops are in the array of INET_DIAG_SKMEMINFO: SK_MEMINFO_DROPS, since Linux 4.12
 	// (linux/sock_diag.h).
@@ -33,28 +30,26 @@ type Socket struct {
 	local, peer         [16]byte // the first 4 bytes for IPv4
 	localPort, peerPort uint16
 
-	Family   uint8 // unix.AF_INET or AF_INET6
-	State    State
-	Timer    Timer
-	Retrans  uint8  // how often the timer has run out: retransmissions, keepalive or window probes
-	Shutdown uint8  // 1: this end reads no more, 2: it writes no more
-	V6Only   bool   // an IPv6 listener that takes no IPv4
-	Expires  uint32 // milliseconds until the timer runs out
-	RQueue   uint32 // bytes to read; for a listener the connections that wait to be accepted
-	WQueue   uint32 // bytes not acknowledged; for a listener the most that may wait
-	UID      uint32
-	Inode    uint32 // 0 once no process holds it (TIME_WAIT, SYN_RECV, an orphan)
-	Iface    uint32 // the interface it is bound to, or 0
-	Mark     uint32 // only the privileged are shown it
+	Family  uint8 // unix.AF_INET or AF_INET6
+	State   State
+	Timer   Timer
+	Retrans uint8  // how often the timer has run out: retransmissions, keepalive or window probes
+	Expires uint32 // milliseconds until the timer runs out
+	RQueue  uint32 // bytes to read; for a listener the connections that wait to be accepted
+	WQueue  uint32 // bytes not acknowledged; for a listener the most that may wait
+	UID     uint32
+	Inode   uint32 // 0 once no process holds it (TIME_WAIT, SYN_RECV, an orphan)
+	Iface   uint32 // the interface it is bound to, or 0
 
-	// Drops is how many segments the socket has dropped since it was made, if the Query asked and the kernel told.
-	// Of a listener these are the SYNs, and the last ACKs of handshakes, for which it had no room: its share of
-	// TcpExt.ListenDrops. With TCP_DEFER_ACCEPT the ACKs that bring no data are among them, too.
-	Drops    uint32
-	HasDrops bool
-
+	// drops is one more than how many segments the socket has dropped since it was made; 0 is unknown.
+	drops  uint32
 	cookie uint64
 }
+
+// Drops is how many segments the socket has dropped since it was made, if the Query asked and the kernel told. Of a
+// listener these are the SYNs, and the last ACKs of handshakes, for which it had no room: its share of
+// TcpExt.ListenDrops. With TCP_DEFER_ACCEPT the ACKs that bring no data are among them, too.
+func (s *Socket) Drops() (n uint32, told bool) { return s.drops - 1, s.drops != 0 }
 
 // A Timer is what a socket waits for, by idiag_timer's numbers.
 type Timer uint8
@@ -101,55 +96,55 @@ func (s *Socket) addrPort(a *[16]byte, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(*a).Unmap(), port)
 }
 
-// parseSocket reads a struct inet_diag_msg and the attributes after it. It is false for what is too short to be one, or
-// has a family or a state that does not exist. Attributes that are unknown or cut are passed over: what came before them holds.
+// parseSocket reads a struct inet_diag_msg, without the attributes after it. It is false for what is too short to be one, or
+// has a family or a state that does not exist.
 func parseSocket(b []byte, s *Socket) bool {
-	if len(b) < sizeofDiagMsg || b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
+	state, cookie, ok := parseState(b)
+	if !ok {
 		return false
 	}
-	*s = Socket{Family: b[0], State: State(b[1]), Timer: Timer(b[2]), Retrans: b[3]}
-	if s.State == newSynRecv {
-		s.State = SynRecv
-	}
-	if s.State < Established || s.State > Closing {
-		return false
-	}
+	*s = Socket{Family: b[0], State: state, Timer: Timer(b[2]), Retrans: b[3], cookie: cookie}
 	id := b[4 : 4+sizeofSockID]
 	s.localPort = binary.BigEndian.Uint16(id)
 	s.peerPort = binary.BigEndian.Uint16(id[2:])
 	copy(s.local[:], id[4:20])
 	copy(s.peer[:], id[20:36])
 	s.Iface = native.Uint32(id[36:])
-	// Two 32-bit halves, the low one first, on every machine.
-	s.cookie = uint64(native.Uint32(id[40:])) | uint64(native.Uint32(id[44:]))<<32
-	if s.cookie == ^uint64(0) { // INET_DIAG_NOCOOKIE
-		s.cookie = 0
-	}
 	rest := b[4+sizeofSockID:]
 	s.Expires = native.Uint32(rest)
 	s.RQueue = native.Uint32(rest[4:])
 	s.WQueue = native.Uint32(rest[8:])
 	s.UID = native.Uint32(rest[12:])
 	s.Inode = native.Uint32(rest[16:])
-	parseAttrs(b[sizeofDiagMsg:], s)
 	return true
 }
 
-func parseAttrs(b []byte, s *Socket) {
+// parseState reads no more of it than the state and the cookie.
+func parseState(b []byte) (state State, cookie uint64, ok bool) {
+	if len(b) < sizeofDiagMsg || b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
+		return 0, 0, false
+	}
+	state = State(b[1])
+	if state == newSynRecv {
+		state = SynRecv
+	}
+	// Two 32-bit halves, the low one first, on every machine.
+	cookie = uint64(native.Uint32(b[44:])) | uint64(native.Uint32(b[48:]))<<32
+	if cookie == ^uint64(0) { // INET_DIAG_NOCOOKIE
+		cookie = 0
+	}
+	return state, cookie, state >= Established && state <= Closing
+}
+
+// parseDrops reads the one attribute that belongs to a row. Attributes that are unknown or cut are passed over.
+func parseDrops(b []byte, s *Socket) {
 	for {
 		typ, value, rest, ok := nextAttr(b)
 		if !ok {
 			return
 		}
-		switch {
-		case typ == attrSKMemInfo && len(value) >= 4*(memDrops+1):
-			s.Drops, s.HasDrops = native.Uint32(value[4*memDrops:]), true
-		case typ == attrShutdown && len(value) >= 1:
-			s.Shutdown = value[0]
-		case typ == attrV6Only && len(value) >= 1:
-			s.V6Only = value[0] != 0
-		case typ == attrMark && len(value) >= 4:
-			s.Mark = native.Uint32(value)
+		if typ == attrSKMemInfo && len(value) >= 4*(memDrops+1) {
+			s.drops = native.Uint32(value[4*memDrops:]) + 1
 		}
 		b = rest
 	}

@@ -27,8 +27,21 @@ type listOptions struct {
 type Row struct {
 	netlink.Socket
 	of   *listing
-	more *netlink.Details    // if it was asked for
-	unix *netlink.UnixSocket // of a unix socket, which has no netlink.Socket
+	more *extra // nil for most
+}
+
+// An extra is what only some rows have.
+type extra struct {
+	*netlink.Details                     // what was asked for with info
+	unix             *netlink.UnixSocket // of a unix socket, which has no netlink.Socket
+}
+
+// asUnix is the unix socket of a row, or nil.
+func (r *Row) asUnix() *netlink.UnixSocket {
+	if r.more == nil {
+		return nil
+	}
+	return r.more.unix
 }
 
 // A listing is what the rows of one list share.
@@ -58,7 +71,10 @@ func (c *collector) AddDetailed(s *netlink.Socket, more *netlink.Details) {
 		return
 	}
 	r := c.next()
-	r.Socket, r.of, r.more = *s, c.of, more
+	r.Socket, r.of = *s, c.of
+	if more != nil {
+		r.more = &extra{Details: more}
+	}
 }
 
 func (c *collector) next() *Row {
@@ -113,7 +129,7 @@ func (r *Row) timer() *timer {
 }
 
 func (r *Row) family() string {
-	if r.unix != nil {
+	if r.asUnix() != nil {
 		return "unix"
 	}
 	if r.Family == unix.AF_INET6 {
@@ -139,15 +155,15 @@ func (r *Row) process() *string {
 }
 
 func (r *Row) local() string {
-	if r.unix != nil {
-		return r.unixAddr(r.unix.Inode)
+	if u := r.asUnix(); u != nil {
+		return r.unixAddr(u.Inode)
 	}
 	return address(r.Local())
 }
 
 func (r *Row) peer() string {
-	if r.unix != nil {
-		return r.unixAddr(r.unix.Peer)
+	if u := r.asUnix(); u != nil {
+		return r.unixAddr(u.Peer)
 	}
 	return address(r.Peer())
 }
@@ -155,8 +171,8 @@ func (r *Row) peer() string {
 // name is its cookie, which may not fit into a number of Lua's.
 func (r *Row) name() string {
 	cookie := r.Cookie()
-	if r.unix != nil {
-		cookie = r.unix.Cookie()
+	if u := r.asUnix(); u != nil {
+		cookie = u.Cookie()
 	}
 	return strconv.FormatUint(cookie, 10)
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -39,6 +40,9 @@ type network struct {
 	tb  testing.TB
 	fd  int
 	pid int
+
+	asking sync.Mutex
+
 	act func() error // what scripts do with it
 
 	clients []int // connections begun
@@ -133,6 +137,8 @@ func loopbackUp() error {
 }
 
 func (n *network) ask(q ...any) (fd int, err error) {
+	n.asking.Lock() // one answer is for one question
+	defer n.asking.Unlock()
 	if err := unix.Sendmsg(n.fd, []byte(strings.TrimSuffix(fmt.Sprintln(q...), "\n")), nil, nil, 0); err != nil {
 		return -1, err
 	}

@@ -83,8 +83,8 @@ func newQueue(s *netlink.Socket, half map[netip.AddrPort]int, ext map[string]int
 		Addr: address(s.Local()), Len: int(s.RQueue), Limit: int(s.WQueue), SynRecv: half[s.Local()],
 		Overflows: ext["ListenOverflows"], Drops: ext["ListenDrops"], Scope: "namespace",
 	}
-	if s.HasDrops {
-		q.Drops, q.Scope = int64(s.Drops), "namespace/listener"
+	if n, told := s.Drops(); told {
+		q.Drops, q.Scope = int64(n), "namespace/listener"
 	}
 	return q
 }

@@ -26,7 +26,7 @@ type Memory struct {
 }
 
 func (r *Row) memory() *Memory {
-	if r.more == nil || r.more.Memory == nil {
+	if r.more == nil || r.more.Details == nil || r.more.Memory == nil {
 		return nil
 	}
 	m := Memory(*r.more.Memory)
@@ -34,7 +34,7 @@ func (r *Row) memory() *Memory {
 }
 
 func (r *Row) congestion() *string {
-	if r.more == nil || r.more.Congestion == "" {
+	if r.more == nil || r.more.Details == nil || r.more.Congestion == "" {
 		return nil
 	}
 	return &r.more.Congestion
@@ -42,7 +42,7 @@ func (r *Row) congestion() *string {
 
 // info copies as much of struct tcp_info as this kernel has and nsh knows.
 func (r *Row) info() *plugins.TCPInfo {
-	if r.more == nil || len(r.more.Info) == 0 {
+	if r.more == nil || r.more.Details == nil || len(r.more.Info) == 0 {
 		return nil
 	}
 	var raw unix.TCPInfo
@@ -51,10 +51,11 @@ func (r *Row) info() *plugins.TCPInfo {
 }
 
 func (r *Row) unixType() *string {
-	if r.unix == nil {
+	u := r.asUnix()
+	if u == nil {
 		return nil
 	}
-	name := r.unix.TypeName()
+	name := u.TypeName()
 	return &name
 }
 
@@ -93,7 +94,7 @@ func listUnix(ctx context.Context, place engines.Place, o *listOptions) (*Socket
 		c.of.names[s.Inode] = s.Name
 		if q.States.Has(s.State) && q.matches(s.Inode, &c.of.held) {
 			r := c.next()
-			r.of, r.unix = c.of, s
+			r.of, r.more = c.of, &extra{unix: s}
 			r.State, r.RQueue, r.WQueue, r.Inode, r.UID = s.State, s.RQueue, s.WQueue, s.Inode, s.UID
 		}
 	}

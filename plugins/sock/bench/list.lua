@@ -1,6 +1,6 @@
--- Prints milliseconds and a number for what "..." names: states, list, port or totals.
+-- Prints milliseconds, those of processor time, and a number, for what "..." names: states, list or port.
 local what, port = ...
-local from = fiber.now()
+local from, cpu = fiber.now(), os.clock()
 local n
 if what == "states" then
   n = sock.states{}.ESTABLISHED
@@ -10,7 +10,5 @@ elseif what == "list" then
   assert(rows[1].state and rows[n].local_addr)
 elseif what == "port" then
   n = #sock.list{port = tonumber(port)}
-elseif what == "totals" then
-  n = sock.totals().tcp.inuse
 end
-print(("%.3f %d"):format((fiber.now() - from) * 1e3, n))
+print(("%.3f %.3f %d"):format((fiber.now() - from) * 1e3, (os.clock() - cpu) * 1e3, n))
