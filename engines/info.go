@@ -25,7 +25,7 @@ func (c *Conn) Info() (*unix.TCPInfo, error) {
 // it is closed here, though the kernel may still be busy with it (FIN_WAIT1, TIME_WAIT).
 func (c *Conn) State() string {
 	if c.Proto() != "tcp" {
-		if c.Closed() {
+		if c.Closed() || c.gram != nil { // a server's UDP socket is connected to nobody, which the kernel calls so
 			return "CLOSE"
 		}
 		return "ESTABLISHED" // the kernel has no other for a connected socket of these
