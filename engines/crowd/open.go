@@ -155,6 +155,9 @@ func (p *opener) begin() (wait int) {
 	return 50
 }
 
+// fewLate is how many connections may be under way to a peer on this machine before its queue is taken for full.
+const fewLate = 16
+
 // mostPause is how long a full queue is given to empty, in milliseconds.
 const mostPause = 16
 
@@ -208,7 +211,9 @@ func (p *opener) start(slot, try, a int, now int64) bool {
 		p.instant, p.pause = true, 0
 		p.finish(a)
 	case syscall.EALREADY, syscall.EINPROGRESS:
-		if p.instant { // the server's queue is full: the SYN was dropped, and is sent again in a second. More would be, too.
+		// Where others were there at once, many that are not are SYNs that were dropped because the server's queue is full;
+		// they are sent again in a second. More would be, too. A few may only be late, on a busy machine.
+		if p.instant && len(p.begun)-len(p.free) >= fewLate {
 			p.pause = max(1, min(2*p.pause, mostPause))
 		}
 		if errno := p.w.arm(fd, a, syscall.EPOLLOUT); errno != 0 {
