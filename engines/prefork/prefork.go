@@ -66,7 +66,9 @@ type engine struct {
 	family *child.Family
 	ln     *engines.Listener
 	recipe *engines.Recipe
-	rows   []int // of the workers in the table of counters; a worker's successor has its row
+	mu     sync.Mutex
+	said   map[string]time.Time // what workers have said, and when
+	rows   []int                // of the workers in the table of counters; a worker's successor has its row
 }
 
 func newEngine(o engines.Options) (*engine, error) {
@@ -189,7 +191,7 @@ func (e *engine) employ(kid *child.Child, i int) error {
 	}
 	alive := &e.ln.Counters().Processes
 	w := &child.Work{Row: e.rows[i], Heard: e.recipe.Heard, Fail: e.ln.BlameText,
-		Log:  func(text string) { e.ln.Log("%s", text) },
+		Log:  e.relay,
 		Gone: func(*child.Child) { alive.Add(-1); e.settle(i) }}
 	alive.Add(1)
 	if !kid.Engage(w) {
@@ -201,6 +203,25 @@ func (e *engine) employ(kid *child.Child, i int) error {
 	}
 	return kid.Listener(e.ln.Fileno(), packed, e.ln.SendLimit())
 }
+
+// relay says what a worker has to say. What others have said just before, a person knows.
+func (e *engine) relay(text string) {
+	e.mu.Lock()
+	again := time.Since(e.said[text]) < quiet
+	if !again {
+		if e.said == nil {
+			e.said = map[string]time.Time{}
+		}
+		e.said[text] = time.Now()
+	}
+	e.mu.Unlock()
+	if !again {
+		e.ln.Log("%s", text)
+	}
+}
+
+// quiet is how long the same words are not said again.
+const quiet = time.Minute
 
 // settle closes the account of a worker that has ended: what it had open was closed with it.
 func (e *engine) settle(i int) {
