@@ -49,7 +49,12 @@ type Socket struct {
 // Drops is how many segments the socket has dropped since it was made, if the Query asked and the kernel told. Of a
 // listener these are the SYNs, and the last ACKs of handshakes, for which it had no room: its share of
 // TcpExt.ListenDrops. With TCP_DEFER_ACCEPT the ACKs that bring no data are among them, too.
-func (s *Socket) Drops() (n uint32, told bool) { return s.drops - 1, s.drops != 0 }
+func (s *Socket) Drops() (n uint32, told bool) {
+	if s.drops == 0 {
+		return 0, false
+	}
+	return s.drops - 1, true
+}
 
 // A Timer is what a socket waits for, by idiag_timer's numbers.
 type Timer uint8
