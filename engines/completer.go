@@ -20,7 +20,9 @@ type Completer interface {
 
 // A Completion is what has been done.
 type Completion struct {
-	Accepted bool          // a connection, which is New; otherwise bytes were received
+	Accepted bool // a connection, which is New
+	Sent     bool // Count bytes; otherwise bytes were received
+	Count    int
 	New      int           // its descriptor
 	Data     []byte        // what came; nothing, without an Errno, is the end of the stream
 	Errno    syscall.Errno // why it failed
@@ -34,6 +36,10 @@ func (l *EventLoop) complete(ev *Event, c *Conn, app *App) {
 	case d.Accepted:
 		if fresh := l.ln.adopt(d.New, d.Errno, app); fresh != nil {
 			l.take(fresh, app)
+		}
+	case d.Sent:
+		if c != nil && !c.turnSent(l, app, d.Count, d.Errno) {
+			l.forget(ev.Fd, c)
 		}
 	case c != nil && !c.TurnGiven(app, d.Data, d.Errno):
 		l.forget(ev.Fd, c)

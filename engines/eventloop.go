@@ -16,7 +16,8 @@ import (
 // Watch, Unwatch and Prepare are called with the loop's lock held, from any goroutine and also while Wait waits; Wait
 // and Close without it.
 type Poller interface {
-	// Watch waits for want on a descriptor from now on instead of for was, which is 0 the first time. Want is never 0.
+	// Watch waits for want on a descriptor from now on instead of for was, which is 0 the first time. Want is 0 only for one
+	// that a Sender sends on.
 	// Tag comes back with the descriptor's events.
 	Watch(fd int, tag uint32, was, want Interest) syscall.Errno
 	// Unwatch stops that. Closed says that the descriptor is closed already.
@@ -61,6 +62,8 @@ type EventLoop struct {
 	count     *Counters
 	poller    Poller
 	completer Completer // the poller, if it is one
+	sender    Sender    // the same
+	room      []*outgoing
 	opts      LoopOptions
 	wake      int // an eventfd
 	events    []Event
@@ -86,6 +89,7 @@ func NewEventLoop(ln *Listener, p Poller, o LoopOptions) (*EventLoop, error) {
 	l := &EventLoop{ln: ln, count: ln.count, poller: p, opts: o, wake: -1, buf: make([]byte, bufferSize),
 		events: make([]Event, 0, 512)}
 	l.completer, _ = p.(Completer)
+	l.sender, _ = p.(Sender)
 	if o.Admit == nil {
 		l.opts.Admit = func(int) string { return "" }
 	}

@@ -83,18 +83,26 @@ func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	l.mu.Unlock()
 	l.count.Syscalls.Add(1)
 	l.events, errno = l.poller.Wait(busy, limit, l.events[:0])
+	l.own()
+	return errno
+}
+
+// own finds whose the events are.
+func (l *EventLoop) own() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asleep = false
 	for i := range l.events {
 		ev := &l.events[i]
+		if ev.Done != nil && ev.Done.Sent {
+			l.sender.Sent(ev.Fd, ev.Tag)
+		}
 		if ev.Fd < len(l.slots) {
 			if s := &l.slots[ev.Fd]; ev.Tag == 0 || ev.Tag == s.tag {
 				ev.conn = s.conn
 			}
 		}
 	}
-	return errno
 }
 
 // dispatch handles one event. Its connection may have been closed by the turn of another one meanwhile.
@@ -221,6 +229,7 @@ func (l *EventLoop) visit(app *App) {
 
 // end closes every connection.
 func (l *EventLoop) end(app *App) {
+	l.settle(app)
 	l.mu.Lock()
 	l.ended = true
 	l.mu.Unlock()

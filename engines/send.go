@@ -145,10 +145,7 @@ func (c *Conn) flush() {
 	switch {
 	case c.queued() == 0:
 		c.out = nil // a buffer is held only while there is something in it
-		if c.state&halfClosing != 0 {
-			c.state &^= halfClosing
-			c.onThread(func() { raw.Shutdown(c.fd, syscall.SHUT_WR) })
-		}
+		c.halfClose()
 	case c.out.at > len(c.out.data)/2:
 		c.out.data, c.out.at = c.out.data[:copy(c.out.data, c.out.data[c.out.at:])], 0
 	}

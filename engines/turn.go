@@ -30,6 +30,7 @@ const (
 	closing                           // close when the queue is empty
 	finished                          // closed, or about to be
 	empty                             // the last read found that there is no more, for now
+	handed                            // a Sender has what is queued, and tells when it is sent
 )
 
 // Begin takes a connection into a loop and runs Open. It returns false when that was the end of it.
@@ -92,7 +93,9 @@ func (c *Conn) End(app *App) {
 	c.mu.Lock()
 	done := c.state&finished != 0
 	if !done {
-		c.flush()
+		if c.state&handed == 0 {
+			c.flush()
+		}
 		c.state |= finished
 	}
 	err := c.err
@@ -127,7 +130,7 @@ func (c *Conn) input(app *App, buf []byte) {
 
 // outcome does what a callback asked for: sends its reply, and ends the connection with its error.
 func (c *Conn) outcome(reply []byte, err error) {
-	if len(reply) > 0 {
+	if len(reply) > 0 && !c.hand(reply) {
 		c.enqueue(reply, false)
 	}
 	// A handler that passes on what Read said does not mean to fail.
@@ -195,7 +198,7 @@ func (c *Conn) want() (want Interest) {
 	if c.state&(ended|closing) == 0 && queued < c.limit() {
 		want |= In
 	}
-	if queued > 0 || c.state&hungry != 0 {
+	if queued > 0 && c.state&handed == 0 || c.state&hungry != 0 {
 		want |= Out
 	}
 	return want

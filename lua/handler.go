@@ -109,8 +109,11 @@ func TextOf(data []byte) Value { return Value{glua.LString(data)} }
 // Bytes are those of a string, which must not be changed.
 func (v Value) Bytes() ([]byte, bool) {
 	s, ok := v.v.(glua.LString)
-	if s == "" {
-		return []byte{}, ok // an empty reply is one; that of a datagram server is sent
+	switch {
+	case !ok:
+		return nil, false
+	case s == "":
+		return []byte{}, true // an empty reply is one; that of a datagram server is sent
 	}
-	return unsafe.Slice(unsafe.StringData(string(s)), len(s)), ok
+	return unsafe.Slice(unsafe.StringData(string(s)), len(s)), true
 }

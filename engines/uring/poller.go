@@ -3,6 +3,7 @@ package uring
 import (
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/uring"
@@ -22,6 +23,7 @@ const (
 	receives
 	polls
 	cancels
+	sends
 )
 
 // A state is what stands in the ring for a descriptor.
@@ -30,6 +32,7 @@ type state struct {
 	want      engines.Interest
 	receiving bool             // a receive that completes again and again
 	polled    engines.Interest // a poll for this, which completes once
+	sending   []byte           // a send of this, which completes once
 }
 
 // A poller waits with io_uring_enter, which also hands in all that has been asked for since the last time.
@@ -39,9 +42,10 @@ type poller struct {
 	listener  int
 	readiness bool // the handler reads for itself: it is told that it can
 
-	states []state     // by descriptor
-	todo   []uring.SQE // to be submitted
-	more   bool        // there was no room for all of it
+	states []state           // by descriptor
+	todo   []uring.SQE       // to be submitted
+	late   map[uint64][]byte // what is being sent for former owners of their descriptors
+	more   bool              // there was no room for all of it
 
 	// The loop's own, which it touches without its lock.
 	fell   []uint64 // the user data of submissions that will not complete again
@@ -54,7 +58,7 @@ func newPoller(ln *engines.Listener) (*poller, error) {
 	if errno != 0 {
 		return nil, &engines.Error{Op: "io_uring_setup", Err: errno}
 	}
-	p := &poller{ring: ring, listener: ln.Fileno()}
+	p := &poller{ring: ring, listener: ln.Fileno(), late: map[uint64][]byte{}}
 	if p.buffers, errno = ring.ProvideBuffers(buffers, bufferSize); errno != 0 {
 		ring.Close()
 		return nil, &engines.Error{Op: "io_uring_register", Err: errno}
@@ -75,17 +79,26 @@ func split(data uint64) (kind, fd int, tag uint32) {
 func (p *poller) Begin() syscall.Errno { return p.ring.Enable() }
 
 // Watch has something done about a descriptor: connections accepted, bytes received; or its readiness told.
-func (p *poller) Watch(fd int, tag uint32, was, want engines.Interest) syscall.Errno {
+func (p *poller) Watch(fd int, tag uint32, _, want engines.Interest) syscall.Errno {
+	s := p.state(fd, tag)
+	s.want = want
+	p.arm(fd, s)
+	return 0
+}
+
+// state is what stands in the ring for a descriptor of this owner. What stood there for another is on its way out.
+func (p *poller) state(fd int, tag uint32) *state {
 	for fd >= len(p.states) {
 		p.states = append(p.states, state{})
 	}
 	s := &p.states[fd]
-	if was == 0 && s.tag != tag {
-		*s = state{tag: tag} // another owner; what stood there for the former is on its way out
+	if s.tag != tag {
+		if s.sending != nil { // the kernel reads it still
+			p.late[userData(sends, fd, s.tag)] = s.sending
+		}
+		*s = state{tag: tag}
 	}
-	s.want = want
-	p.arm(fd, s)
-	return 0
+	return s
 }
 
 // Unwatch calls off what stands in the ring. Until it is out, the kernel keeps the socket open, closed or not.
@@ -94,6 +107,9 @@ func (p *poller) Unwatch(fd int, _ bool) {
 		s := &p.states[fd]
 		s.want = 0
 		p.arm(fd, s)
+		if s.sending != nil {
+			p.cancel(userData(sends, fd, s.tag))
+		}
 	}
 }
 
@@ -125,6 +141,22 @@ func (p *poller) arm(fd int, s *state) {
 			UserData: userData(polls, fd, s.tag)})
 	case s.polled != 0 && s.polled != wantPoll:
 		p.cancel(userData(polls, fd, s.tag))
+	}
+}
+
+// Send submits a send.
+func (p *poller) Send(fd int, tag uint32, data []byte) {
+	p.state(fd, tag).sending = data
+	p.todo = append(p.todo, uring.SQE{Opcode: uring.OpSend, FD: int32(fd), Addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data)))),
+		Len: uint32(len(data)), OpFlags: syscall.MSG_NOSIGNAL | syscall.MSG_WAITALL, UserData: userData(sends, fd, tag)})
+}
+
+// Sent lets go of what was sent.
+func (p *poller) Sent(fd int, tag uint32) {
+	if s := &p.states[fd]; s.tag == tag {
+		s.sending = nil
+	} else {
+		delete(p.late, userData(sends, fd, tag))
 	}
 }
 
@@ -189,7 +221,9 @@ func (p *poller) event(c uring.CQE, d *engines.Completion) (ev engines.Event, ok
 	}
 	if c.Flags&uring.More == 0 {
 		p.flying--
-		p.fell = append(p.fell, c.UserData)
+		if kind != sends {
+			p.fell = append(p.fell, c.UserData)
+		}
 	}
 	ev = engines.Event{Fd: fd, Tag: tag}
 	errno := syscall.Errno(0)
@@ -197,6 +231,10 @@ func (p *poller) event(c uring.CQE, d *engines.Completion) (ev engines.Event, ok
 		errno = syscall.Errno(-c.Res)
 	}
 	switch {
+	case kind == sends:
+		*d = engines.Completion{Sent: true, Count: int(max(c.Res, 0)), Errno: errno}
+		ev.Done = d
+		return ev, true
 	case errno == syscall.ECANCELED, errno == syscall.ENOBUFS && kind == receives:
 		return ev, false // it was called off, or has to be asked for again when there are buffers
 	case kind == polls:

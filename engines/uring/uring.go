@@ -54,8 +54,8 @@ func probe() error {
 		return refused(errno)
 	}
 	defer ring.Close()
-	if !ring.Supports(uring.OpAccept, uring.OpRecv, uring.OpPollAdd, uring.OpAsyncCancel) {
-		return errors.New("io_uring is here, but may not do all that the model needs: accept, recv, poll and cancel")
+	if !ring.Supports(uring.OpAccept, uring.OpRecv, uring.OpSend, uring.OpPollAdd, uring.OpAsyncCancel) {
+		return errors.New("io_uring is here, but may not do all that the model needs: accept, recv, send, poll and cancel")
 	}
 	store, errno := ring.ProvideBuffers(2, 4096)
 	if errno != 0 {
