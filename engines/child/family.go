@@ -21,6 +21,7 @@ type Family struct {
 	jobs    chan func()
 	alive   *os.File // the end that this process has of a pipe whose other end every child of Fork watches
 	watched *os.File
+	room    []byte // where a child of Fork receives, in its own copy of it
 
 	mu       sync.Mutex
 	members  map[*Child]struct{}
@@ -36,7 +37,7 @@ func NewFamily(zombies bool) (*Family, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Family{Table: table, zombies: zombies, jobs: make(chan func()), members: map[*Child]struct{}{}}
+	f := &Family{Table: table, zombies: zombies, jobs: make(chan func()), room: make([]byte, 64<<10), members: map[*Child]struct{}{}}
 	f.none = sync.NewCond(&f.mu)
 	if f.watched, f.alive, err = os.Pipe(); err != nil {
 		table.Close()

@@ -16,8 +16,7 @@ import (
 // below, that makes system calls and nothing else.
 func (f *Family) Fork(fd int, discard bool, w *Work) (*Child, error) {
 	c := &Child{family: f, work: w, ended: make(chan struct{})}
-	buf := make([]byte, 64<<10)
-	b := bare{fd: uintptr(fd), alive: f.watched.Fd(), buf: uintptr(unsafe.Pointer(unsafe.SliceData(buf))), size: uintptr(len(buf)), discard: discard}
+	b := bare{fd: uintptr(fd), alive: f.watched.Fd(), buf: uintptr(unsafe.Pointer(unsafe.SliceData(f.room))), size: uintptr(len(f.room)), discard: discard}
 	row := f.Table.Row(w.Row)
 	b.in, b.out = unsafe.Pointer(&row.BytesIn), unsafe.Pointer(&row.BytesOut)
 	b.calls, b.wakeups = unsafe.Pointer(&row.Syscalls), unsafe.Pointer(&row.Wakeups)
@@ -32,7 +31,7 @@ func (f *Family) Fork(fd int, discard bool, w *Work) (*Child, error) {
 		c.watch(int(pidfd))
 		return nil
 	})
-	runtime.KeepAlive(buf)
+	runtime.KeepAlive(f)
 	if err != nil {
 		return nil, err
 	}
