@@ -40,7 +40,8 @@ servers of a group take turns. 64 bytes go there and back, one request at a time
 processor time of the server and its children, in µs a request (which is seconds for a million requests), user and
 system: a system call, of which an echo needs two, costs more than whatever the server's own code does. One load thread
 is busy at about 120,000 requests a second, so that requests a second tell fast servers apart no more; CPU does.
-Machines differ, and so do hours on one machine: read ratios, not figures.
+Machines differ, and so do hours on one machine: read ratios, not figures. Where other work ran beside (a load average above
+0 says so) requests a second say little, and CPU a request is more for everybody.
 
 ## What nsh is held to
 

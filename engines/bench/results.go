@@ -120,7 +120,9 @@ func machine() string {
 	unix.Sysinfo(&info)
 	var u unix.Utsname
 	unix.Uname(&u)
-	return fmt.Sprintf("%d × %s, %d GiB, Linux %s, %s, gcc -O2, %s", runtime.NumCPU(), model,
+	text, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(text), " ")
+	return fmt.Sprintf("%d × %s, %d GiB, Linux %s, %s, gcc -O2, %s; the load average before was %s", runtime.NumCPU(), model,
 		(uint64(info.Totalram)*uint64(info.Unit)+1<<29)>>30, unix.ByteSliceToString(u.Release[:]), runtime.Version(),
-		time.Now().Format("2 January 2006"))
+		time.Now().Format("2 January 2006"), load)
 }
