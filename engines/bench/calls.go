@@ -50,7 +50,11 @@ func (t *tools) calls(o options, c contender, n int) (float64, error) {
 	defer s.stop()
 	table := filepath.Join(t.bin, "strace.out")
 	defer os.Remove(table)
-	cmd := exec.Command(t.strace, "-f", "-c", "-U", "calls,name", "-o", table, "-p", strconv.Itoa(s.pid()))
+	args := []string{"-f", "-c", "-U", "calls,name", "-o", table, "-p", strconv.Itoa(s.pid())}
+	for _, child := range children(s.pid()) { // those that are there; -f follows those that will be
+		args = append(args, "-p", child)
+	}
+	cmd := exec.Command(t.strace, args...)
 	var says bytes.Buffer
 	cmd.Stderr = &says
 	if err := cmd.Start(); err != nil {
@@ -79,6 +83,16 @@ func (t *tools) calls(o options, c contender, n int) (float64, error) {
 		}
 	}
 	return 0, fmt.Errorf("strace: %s", firstLine(says.Bytes()))
+}
+
+// children lists the processes that a process has started.
+func children(pid int) (pids []string) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	return pids
 }
 
 // traced says whether all threads of a process have a tracer.
