@@ -31,12 +31,12 @@ type Trace struct {
 
 // A Step is one server that was asked.
 type Step struct {
-	Server  string        `lua:"server" help:"its address, ip:port"`
-	Name    string        `lua:"name" help:"its name, as the referral to it says; \"\" of the one that was begun with"`
-	Zone    string        `lua:"zone" help:"the zone that it was asked as a server of"`
-	TTL     *uint32       `lua:"ttl" help:"seconds for which the referral to it may be remembered"`
-	Glue    bool          `lua:"glue" help:"whether the referral brought its address along; else that had to be asked for"`
-	Seconds time.Duration `lua:"seconds" help:"how long its answer took"`
+	Server string        `lua:"server" help:"its address, ip:port"`
+	Name   string        `lua:"name" help:"its name, as the referral to it says; \"\" of the one that was begun with"`
+	Zone   string        `lua:"zone" help:"the zone that it was asked as a server of"`
+	TTL    *uint32       `lua:"ttl" help:"seconds for which the referral to it may be remembered"`
+	Glue   bool          `lua:"glue" help:"whether the referral brought its address along; else that had to be asked for"`
+	Took   time.Duration `lua:"seconds" help:"how long its answer took"`
 }
 
 // Show is the steps, and what was found.
@@ -123,7 +123,7 @@ func (w *walk) from(ctx context.Context, name string, typ uint16, depth int) (*T
 		child, servers := referral(msg, zone, name)
 		if len(msg.Answer) > 0 || child == "" {
 			t.Answer = newAnswer(msg)
-			t.Answer.Server, t.Answer.Took = last.Server, last.Seconds
+			t.Answer.Server, t.Answer.Took = last.Server, last.Took
 			return t, nil
 		}
 		zone, next = child, servers
@@ -192,7 +192,7 @@ func (w *walk) ask(ctx context.Context, s nameserver, name string, typ uint16) (
 	if err != nil {
 		return nil, Step{}, x.fault(err)
 	}
-	return msg, Step{Server: x.server.String(), Seconds: time.Since(start)}, nil
+	return msg, Step{Server: x.server.String(), Took: time.Since(start)}, nil
 }
 
 // referral reads whom an answer of a zone's server sends to. It may only send downwards, closer to the name; and of the

@@ -30,11 +30,11 @@ type Echoes struct {
 
 // An Echo is what became of one request.
 type Echo struct {
-	Seq     int            `lua:"seq" help:"its number, from 1"`
-	Addr    *string        `lua:"addr" help:"who answered; nil where nobody did"`
-	TTL     *int           `lua:"ttl" help:"what was left of the answer's TTL"`
-	Seconds *time.Duration `lua:"seconds" help:"how long the answer took; nil without one"`
-	Code    *string        `lua:"code" help:"what was said instead: \"TIME_EXCEEDED\", \"EHOSTUNREACH\", …"`
+	Seq  int            `lua:"seq" help:"its number, from 1"`
+	Addr *string        `lua:"addr" help:"who answered; nil where nobody did"`
+	TTL  *int           `lua:"ttl" help:"what was left of the answer's TTL"`
+	Took *time.Duration `lua:"seconds" help:"how long the answer took; nil without one"`
+	Code *string        `lua:"code" help:"what was said instead: \"TIME_EXCEEDED\", \"EHOSTUNREACH\", …"`
 }
 
 // An EchoSummary is what came of all of them.
@@ -132,7 +132,7 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
-func (r *round) settled(i int) bool { return r.echoes[i].Seconds != nil || r.echoes[i].Code != nil }
+func (r *round) settled(i int) bool { return r.echoes[i].Took != nil || r.echoes[i].Code != nil }
 
 // request is an echo request (RFC 792, RFC 4443); the kernel fills in the identifier and the checksum.
 func (r *round) request(i int) []byte {
@@ -180,23 +180,23 @@ func (r *round) take(now int, h *heard) {
 		return
 	}
 	took := h.at.Sub(r.sent[i]).Round(time.Microsecond)
-	e.TTL, e.Seconds = &h.ttl, &took
+	e.TTL, e.Took = &h.ttl, &took
 }
 
 func (r *round) summary(to netip.Addr) *EchoSummary {
 	s := &EchoSummary{To: to.String(), Sent: len(r.echoes)}
 	var total time.Duration
 	for _, e := range r.echoes {
-		if e.Seconds == nil {
+		if e.Took == nil {
 			continue
 		}
 		s.Received++
-		total += *e.Seconds
-		if s.Min == nil || *e.Seconds < *s.Min {
-			s.Min = e.Seconds
+		total += *e.Took
+		if s.Min == nil || *e.Took < *s.Min {
+			s.Min = e.Took
 		}
-		if s.Max == nil || *e.Seconds > *s.Max {
-			s.Max = e.Seconds
+		if s.Max == nil || *e.Took > *s.Max {
+			s.Max = e.Took
 		}
 	}
 	s.Loss = float64(s.Sent-s.Received) / float64(s.Sent)

@@ -28,10 +28,10 @@ type Path struct {
 
 // A Hop is who answered a datagram of one TTL.
 type Hop struct {
-	TTL     int            `lua:"ttl" help:"the TTL that was sent"`
-	Addr    *string        `lua:"addr" help:"who answered; nil where nobody did"`
-	Seconds *time.Duration `lua:"seconds" help:"how long the answer took"`
-	Code    *string        `lua:"code" help:"why the way ends here, if not with the host"`
+	TTL  int            `lua:"ttl" help:"the TTL that was sent"`
+	Addr *string        `lua:"addr" help:"who answered; nil where nobody did"`
+	Took *time.Duration `lua:"seconds" help:"how long the answer took"`
+	Code *string        `lua:"code" help:"why the way ends here, if not with the host"`
 }
 
 // Show is the hops, and what they do not say.
@@ -95,7 +95,7 @@ func (o routeOptions) hop(ctx context.Context, place engines.Place, to netip.Add
 			return hop, false, h.errno // this host itself has no way there
 		}
 		from, took := h.from.WithZone("").String(), h.at.Sub(sent).Round(time.Microsecond)
-		hop.Addr, hop.Seconds = &from, &took
+		hop.Addr, hop.Took = &from, &took
 		if h.errno != 0 && !h.passed && !(h.port && h.from.WithZone("") == to.WithZone("")) {
 			code := codeOf(h.errno)
 			hop.Code = &code
