@@ -14,7 +14,7 @@ import (
 )
 
 // handle is a host object.
-type handle struct{}
+type handle struct{ _ byte }
 
 // frozenWorld has a function freeze(f, …) that makes a snapshot of functions.
 type frozenWorld struct {
