@@ -25,6 +25,7 @@ func TestFiles(t *testing.T) {
 		`print(pcall(io.lines, "none"))`:                                                                                    "false\tio.lines: open none: no such file or directory",
 		`local ok, e = pcall(function() for l in io.lines(".") do end end) print(e)`:                                        "test.lua:1: io.lines: read .: is a directory",
 		`print(io.type(io.stdout), io.type(io.stdin), io.type({}), type(io.stderr))`:                                        "file\tfile\tnil\tuserdata",
+		`io.write("x") print(io.flush())`:                                                                                   "xtrue",
 		`local f = io.tmpfile() f:write("abc", 1.5):seek("set", 1) print(f:read("*a"), f:seek("cur"), f:seek("end"))`:       "bc1.5\t6\t6",
 		`local f = io.open("w", "w") print(io.type(f), f:close(), io.type(f), f)`:                                           "file\ttrue\tclosed file\tclosed file (w)",
 		`local f = io.open("w", "w") print(f:read())`:                                                                       "nil\tread w: bad file descriptor",

@@ -26,7 +26,7 @@ func (w *World) openIO() *glua.LTable {
 	w.stdFiles = std
 	for name, fn := range map[string]glua.LGFunction{
 		"open": w.ioOpen, "lines": w.ioLines, "read": w.ioRead, "write": w.ioWrite, "close": w.ioClose,
-		"input": w.ioInput, "output": w.ioOutput, "type": ioType, "tmpfile": w.ioTmpfile, "popen": w.popen,
+		"input": w.ioInput, "output": w.ioOutput, "type": ioType, "tmpfile": w.ioTmpfile, "popen": w.popen, "flush": ioFlush,
 	} {
 		mod.RawSetString(name, L.NewFunction(fn))
 	}
@@ -84,6 +84,12 @@ func openFlags(mode string) (flag int, ok bool) {
 		return os.O_RDWR | os.O_CREATE | os.O_APPEND, true
 	}
 	return 0, false
+}
+
+// ioFlush is for the habit: what is written goes out at once.
+func ioFlush(L *glua.LState) int {
+	L.Push(glua.LTrue)
+	return 1
 }
 
 func (w *World) ioOpen(L *glua.LState) int {

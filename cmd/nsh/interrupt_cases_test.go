@@ -98,10 +98,22 @@ func networkWaits() []wait {
 		{name: "server.start", call: forever("server.start{handler = 'echo', on = b}:stop()")},
 		{name: "Server:wait", call: "srv:wait()"},
 		{name: "Server:stop", call: forever("local s = server.start{model = 'thread', handler = function() fiber.sleep(3600) end, on = b} client.dial(s.addr, {on = a}) s:stop()")},
+		{name: "server.test", call: "server.test('thread')"},
+		{name: "server.compare", call: "server.compare{models = {'epoll'}, seconds = 60, on = b}"},
+		{name: "Listener:accept", call: "server.define('waits', {style = 'linear', replace = true, run = function(ln) ln:accept() end}) server.start{model = 'waits', handler = 'echo', on = b}:wait()"},
+		{name: "client.load", call: "client.load{to = at, seconds = 600, on = a}"},
 		// names
 		{name: "dns.resolve", call: "dns.resolve('a.test', {server = silent.addrs[1]:gsub('1$', '2'), timeout = 600, on = silent})"},
 		{name: "dns.serve", call: forever("dns.serve{zone = 'a.test. A 192.0.2.1', on = b}:stop()")},
 		{name: "DnsServer:close", call: forever("dns.serve{zone = 'a.test. A 192.0.2.1', on = b}:close()")},
+		{name: "dns.reverse", call: "dns.reverse('192.0.2.1', {server = 'y', timeout = 600, on = silent})"},
+		{name: "dns.lookup", call: forever("dns.lookup('b', {on = a})")},
+		{name: "dns.compare", call: "dns.compare('a.test', {'y', timeout = 600, on = silent})"},
+		{name: "dns.trace", call: "dns.trace('a.test', {start = 'y', timeout = 600, on = silent})"},
+		{name: "dns.forward", call: forever("dns.forward{to = '192.0.2.1', on = b}:stop()")},
+		// the way to a host
+		{name: "trace.route", call: "trace.route('y', {timeout = 600, on = silent})"},
+		{name: "trace.ping", call: "trace.ping('y', {timeout = 600, on = silent})"},
 		// the kernel's state
 		{name: "sock.list", call: forever("sock.list{on = a}")},
 		{name: "sock.states", call: forever("sock.states{on = a}")},
@@ -109,6 +121,10 @@ func networkWaits() []wait {
 		{name: "sock.counters", call: forever("sock.counters{on = a} sock.limits{on = a}")},
 		{name: "sock.delta", call: "sock.delta(function() fiber.sleep(3600) end, {on = a})"},
 		{name: "sock.holders", call: forever("sock.holders(c)")},
+		{name: "sock.totals", call: forever("sock.totals{on = a}")},
+		{name: "sock.watch", call: forever("local w = sock.watch{port = srv.port, on = {a, b}} w:events() w:paths() w:path(at) w:ladder() pcall(sock.diagram, w) w:stop()")},
+		{name: "sock.capture", call: forever("local p = sock.capture{port = srv.port, on = a} p:packets() p:events() p:ladder() p:stop()")},
+		{name: "Counters:watch", call: "sock.counters{on = a}:watch()"},
 		// laboratories
 		{name: "lab.new", call: forever("lab.new():close()")},
 		{name: "lab.line", call: forever("lab.line('x', 'y', 'z'):close()")},
@@ -130,6 +146,9 @@ func networkWaits() []wait {
 func standsFor() map[string]string {
 	return map[string]string{
 		"DnsServer:stop": "dns.serve", "sock.queues": "sock.queue", "sock.limits": "sock.counters", "Lab:close": "lab.new", "Fd:close": "Fd:bind",
+		"Watch:path": "sock.watch", "Watch:paths": "sock.watch", "Watch:events": "sock.watch", "Watch:ladder": "sock.watch", "Watch:stop": "sock.watch",
+		"Watch:save": "sock.watch", "sock.diagram": "sock.watch", "Capture:save": "sock.capture", "Capture:packets": "sock.capture",
+		"Capture:events": "sock.capture", "Capture:ladder": "sock.capture", "Capture:stop": "sock.capture",
 		"Host:routes": "Host:interfaces", "Host:neighbours": "Host:interfaces", "Host:remove_address": "Host:add_address", "Link:mend": "Link:cut", "Link:stats": "Link:set",
 	}
 }

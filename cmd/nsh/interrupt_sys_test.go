@@ -9,6 +9,8 @@ func systemWaits() []wait {
 		udp    = "local s = sys.socket(sys.AF_INET, sys.SOCK_DGRAM) s:bind('127.0.0.1:0') "
 	)
 	all := []wait{
+		{name: "sys.fork", call: forever("sys.waitpid(sys.fork(function() end))")},
+		{name: "sys.waitpid", call: "sys.waitpid(sys.fork(function() fiber.sleep(3600) end))"},
 		{name: "sys.select", call: pipe + "sys.select({r})"},
 		{name: "sys.poll", call: pipe + "sys.poll({{r, 'IN'}})"},
 		{name: "Epoll:wait", call: pipe + "local e = sys.epoll() e:register(r, 'IN') e:wait()"},

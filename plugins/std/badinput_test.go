@@ -17,7 +17,7 @@ func TestServerRefused(t *testing.T) {
 	w := plugintest.New(t, All()...)
 	for source, want := range map[string]string{
 		`server.start{model = "epol", handler = "echo"}`:                       "test.lua:1: server.start: option 'model': \"epol\" unknown, did you mean 'epoll'?",
-		`server.start{model = "actors", handler = "echo"}`:                     "option 'model': \"actors\" unknown; there are: iterative, process, prefork, thread",
+		`server.start{model = "actors", handler = "echo"}`:                     "option 'model': \"actors\" unknown; there are: iterative, process, prefork",
 		`server.start{model = ("x"):rep(1000), handler = "echo"}`:              "option 'model': \"xxx",
 		`server.start{model = 7, handler = "echo"}`:                            "option 'model': string expected, got 7",
 		`server.start{model = "threadpool", handler = "echo", workers = 0}`:    "option 'workers'",
@@ -38,7 +38,7 @@ func TestServerRefused(t *testing.T) {
 		w.Fails(source, want)
 	}
 	for _, m := range []string{"select", "poll", "epoll", "uring"} {
-		needed := fmt.Sprintf("option 'handler': the model '%s' has one flow for all connections, so a function that waits for one of them would make everybody wait; give on_data and the like, or take a model with a flow per connection: iterative, process, prefork, thread", m)
+		needed := fmt.Sprintf("option 'handler': the model '%s' has one flow for all connections, so a function that waits for one of them would make everybody wait; give on_data and the like, or take a model with a flow per connection: iterative, process, prefork", m)
 		w.Fails(fmt.Sprintf("\n\nserver.start{model = %q, handler = function(conn) end}", m), needed)
 		w.Fails(fmt.Sprintf("\n\nserver.start{model = %q, handler = function(conn) end}", m), "test.lua:3: server.start")
 	}

@@ -45,7 +45,7 @@ for i, r in ipairs(t) do by[r.model] = r
   if r.requests > 0 then -- a machine that does much else may leave a model without a turn in that time
     answering = answering + 1
     assert(r.failed == 0 and r.rate > 0 and r.p50 > 0 and r.p50 <= r.p99 and r.p99 <= r.max, r.model)
-    assert(r.cpu > 0 and r.syscalls >= 1 and r.connections == 6, r.model .. " " .. r.syscalls)
+    assert(r.cpu > 0 and r.syscalls > 0 and r.connections == 6, r.model .. " " .. r.syscalls)
   end
 end
 assert(#t == #server.models() and ran >= #t - 1 and answering >= 6, ran .. " " .. answering)
