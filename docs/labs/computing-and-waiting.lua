@@ -10,7 +10,7 @@ end
 
 print("64 clients, a handler that waits 20 ms:")
 local function measure(models)
-  return server.compare{models = models, n = 64, seconds = 1, on_data = function(conn, data) wait(20) return data end}
+  return server.compare{models = models, n = 64, seconds = 0.5, on_data = function(conn, data) wait(20) return data end}
 end
 local t = measure{"iterative", "epoll", "prefork", "thread", "coroutine"}
 print(t)

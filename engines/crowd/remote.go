@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/engines/child"
@@ -127,6 +128,10 @@ func (r *remote) ask(ctx context.Context, m request, tell func(Stats), fds ...in
 		return answer{}, errLost
 	}
 	if err := kid.Send(encode(m), fds...); err != nil {
+		select { // the socket tells of the end before the kernel tells how it came
+		case <-kid.Ended():
+		case <-time.After(reaping):
+		}
 		return answer{}, errLost
 	}
 	select {
@@ -144,6 +149,9 @@ func (r *remote) ask(ctx context.Context, m request, tell func(Stats), fds ...in
 		return answer{}, errLost
 	}
 }
+
+// reaping is how long a worker whose socket is closed may take to be gone.
+const reaping = 5 * time.Second
 
 var errLost = errors.New("the worker has ended")
 
