@@ -164,10 +164,9 @@ func serveShort(m engines.Model) error {
 	for orders.Scan() {
 		switch orders.Text() {
 		case "take":
-			// Every descriptor that is left.
 			var err error
-			if taken, err = fillDescriptors(shortLimit); !errors.Is(err, unix.EMFILE) {
-				return fmt.Errorf("%d descriptors taken, then %w", len(taken), err)
+			if taken, err = takeAll(); err != nil {
+				return err
 			}
 		case "give":
 			for _, fd := range taken {
@@ -182,4 +181,21 @@ func serveShort(m engines.Model) error {
 		}
 	}
 	return nil
+}
+
+// takeAll takes every descriptor that is left, and those that come back when what the first client needed has gone: one
+// alone is enough for a server of processes to serve everybody, one after the other.
+func takeAll() (taken []int, err error) {
+	for quiet := 0; quiet < 4; {
+		more, err := fillDescriptors(shortLimit)
+		if !errors.Is(err, unix.EMFILE) {
+			return nil, fmt.Errorf("%d descriptors taken, then %w", len(taken)+len(more), err)
+		}
+		taken = append(taken, more...)
+		if quiet++; len(more) > 0 {
+			quiet = 0
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return taken, nil
 }
