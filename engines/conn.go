@@ -212,7 +212,7 @@ func (c *Conn) waiting() *flow {
 			c.flow.in.roused, c.flow.out.roused = make(chan struct{}, 1), make(chan struct{}, 1)
 		}
 		if c.hub != nil {
-			c.flow.stop, c.flow.base = c.hub.stopFd, c.hub.base
+			c.flow.stop, c.flow.base = c.hub.stopping(), c.hub.base
 		}
 		if c.refs.Load()&closedBit != 0 {
 			c.flow.closed.Store(true)

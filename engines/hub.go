@@ -104,6 +104,13 @@ func (h *hub) stop() {
 	}
 }
 
+// stopping is the eventfd, -1 once there is none: the Conn of a datagram may outlive its listener, and holds no hub.
+func (h *hub) stopping() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopFd
+}
+
 // buffer lends a buffer of flowBuffer; give it back with h.buffers.Put.
 func (h *hub) buffer() *[]byte { return lend(&h.buffers) }
 
