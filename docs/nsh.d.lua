@@ -271,7 +271,7 @@ function client.half_close(options) end
 ---@return Behaviour
 function client.resets(options) end
 
----A client that connects and is gone, as if its cable were cut: no FIN, no RST, and what the server sends is not acknowledged. On the wire: the handshake, and then nothing from this side; the server's segments are sent again and again, further and further apart, until it gives up (ETIMEDOUT, after tcp_retries2; a server that sends nothing never learns of it without keepalive). A socket filter that drops every packet does that (SO_ATTACH_FILTER), so the descriptor stays open; closing the connection sends the RST, or FIN, of a machine that has come back.
+---A client that connects and is gone, as if its cable were cut: no FIN, no RST, and what the server sends is not acknowledged. On the wire: the handshake, and then nothing from this side; the server's segments are sent again and again, further and further apart, until it gives up (ETIMEDOUT, after tcp_retries2; a server that sends nothing never learns of it without keepalive). A socket filter that drops every packet does that (SO_ATTACH_FILTER), so the descriptor stays open, and a machine that keeps filters from ordinary users refuses it (EPERM); closing the connection sends the RST, or FIN, of a machine that has come back.
 ---@param options? table
 ---@return Behaviour
 function client.vanishes(options) end

@@ -41,18 +41,19 @@ func (b *Behaviour) active() bool {
 }
 
 // opened does what is to be done at once.
-func (b *Behaviour) opened(fd int) {
+func (b *Behaviour) opened(fd int) syscall.Errno {
 	switch b.Kind {
 	case Vanishes:
-		deafen(fd)
+		return deafen(fd)
 	case Slow:
 		raw.SetInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
+	return 0
 }
 
 // deafen makes the kernel drop every packet that comes for a socket, by a filter that lets nothing pass (socket(7),
 // SO_ATTACH_FILTER). It drops them before TCP has seen them: nothing is acknowledged, nothing answered, as if the machine had
-// been unplugged.
+// been unplugged. Some machines keep filters from ordinary users (EPERM).
 func deafen(fd int) syscall.Errno {
 	none := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
 	program := unix.SockFprog{Len: 1, Filter: &none[0]}

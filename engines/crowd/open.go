@@ -262,10 +262,13 @@ func (p *opener) finish(a int) {
 		p.failed(a, syscall.ECONNREFUSED)
 		return
 	}
+	if errno := p.o.Behaviour.opened(at.fd); errno != 0 {
+		p.failed(a, errno)
+		return
+	}
 	p.release(a)
 	p.k.slots[at.slot] = int32(at.fd)
 	p.k.opened++
-	p.o.Behaviour.opened(at.fd)
 	if p.k.driver != nil {
 		p.k.driver.add(at.slot)
 	}
