@@ -9,37 +9,16 @@ import (
 
 // TestLuaModels grades each of docs/models with the suite that nsh's own models pass: every row that applies holds.
 func TestLuaModels(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "docs/models/*.lua"))
-	if err != nil || len(files) < 4 {
-		t.Fatalf("%d models, %v", len(files), err)
-	}
-	list, err := os.ReadFile(filepath.Join(root, "docs/README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		t.Run(strings.TrimSuffix(name, ".lua"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(text), "\n"); n >= 80 {
-				t.Errorf("%d lines; fewer than 80 are an engine that can be read", n)
-			}
-			if !strings.Contains(string(list), "(models/"+name+")") {
-				t.Error("docs/README.md does not list it")
-			}
-			// Not as a program: on a machine that does other things a row may need more than the ten seconds that it has there.
-			out, errs, code := nsh(t, root, "", "--host", "-e", `assert(loadfile("docs/models/`+name+`"))("required")
+	eachScript(t, "models", 4, 80, func(t *testing.T, name, _ string) {
+		// Not as a program: on a machine that does other things a row may need more than the ten seconds that it has there.
+		out, errs, code := nsh(t, root, "", "--host", "-e", `assert(loadfile("docs/models/`+name+`"))("required")
 local t = server.test("my-`+strings.TrimSuffix(name, ".lua")+`", {timeout = 40})
 print(t)
 os.exit(t.failed == 0 and t.held >= 14 and 0 or 1)`)
-			if code != 0 || errs != "" || !strings.Contains(out, "ok   send across\n") || !strings.Contains(out, "14 of 14 rows hold") {
-				t.Errorf("exit code %d\n%s%s", code, out, errs)
-			}
-		})
-	}
+		if code != 0 || errs != "" || !strings.Contains(out, "ok   send across\n") || !strings.Contains(out, "14 of 14 rows hold") {
+			t.Errorf("exit code %d\n%s%s", code, out, errs)
+		}
+	})
 }
 
 // TestLuaModelAsProgram: a model's file, run as a program in a network of its own, grades itself.
