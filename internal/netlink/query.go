@@ -47,6 +47,17 @@ func (q *Query) all() bool {
 	return q.Port == 0 && q.LocalPort == 0 && q.PeerPort == 0 && !q.Addr.IsValid() && q.Iface == 0
 }
 
+// Halves are the query for sockets that are connected or listen, and the one for those that are only bound: the kernel has
+// them in different tables, and walks all of each. They are two where few sockets are meant, and of both kinds.
+func (q *Query) Halves() (hashed, bound Query, two bool) {
+	if q.all() || q.Protocol == unix.IPPROTO_UDP || q.States != 0 {
+		return *q, Query{}, false
+	}
+	hashed, bound = *q, *q
+	hashed.States, bound.States = Set(States()...)&^Set(Close), Set(Close)
+	return hashed, bound, true
+}
+
 // isAt says whether an end is at the wanted address.
 func (q *Query) isAt(end netip.AddrPort) bool {
 	return end.Addr() == q.addr() && (q.AddrPort == 0 || end.Port() == q.AddrPort)

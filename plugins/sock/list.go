@@ -98,18 +98,13 @@ func list(ctx context.Context, env *lua.Env, o listOptions) (*Sockets, error) {
 		return nil, err
 	}
 	q.Details = o.Info
-	fd, err := q.open(ctx, place)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
 	c := &collector{of: &listing{proto: o.Proto}}
 	if !q.plain() {
 		c.keep = func(s *netlink.Socket) bool { return q.matches(s.Inode, &c.of.held) }
 	}
-	whole, err := netlink.Dump(ctx, fd, q.Query, c)
+	whole, err := q.dump(ctx, place, c)
 	if err != nil {
-		return nil, lua.NewFault("list sockets", "", err)
+		return nil, err
 	}
 	return &Sockets{Rows: c.rows, Partial: !whole}, nil
 }

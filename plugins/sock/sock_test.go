@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nsh-lab/nsh/internal/netlink"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 )
@@ -203,4 +204,53 @@ func BenchmarkList(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What is only bound is in another of the kernel's tables than what listens and what is connected.
+func TestBoundBesideConnected(t *testing.T) {
+	n := newNetwork(t)
+	ln, port := n.listen(8, 0)
+	n.connect(port)
+	n.accept(ln)
+	fd, err := n.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 9}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, _, err := netlink.Append(t.Context(), diagFd(t, n), netlink.Query{LocalPort: uint16(name.(*unix.SockaddrInet4).Port)}, nil); err != nil || len(rows) == 0 {
+		t.Skip("this kernel does not show sockets that are only bound (Linux 6.8 and later do)", err)
+	}
+	expect(t, `
+		local function states(filter)
+			local names = {}
+			for _, r in ipairs(assert(sock.list(filter))) do names[#names + 1] = r.state .. (r.memory and "+" or "") end
+			table.sort(names)
+			return table.concat(names, " ")
+		end
+		local me = given.pid
+		print(states{on = given.net, address = "127.0.0.9"})
+		print(states{on = given.net, port = given.bound, info = true})
+		print(states{on = given.net, process = me, interface = "lo"})
+		print(states{on = given.net, address = "127.0.0.9", process = me})
+		print(states{on = given.net, address = "127.0.0.9", process = 1e9})
+		print(states{on = given.net})
+	`, "CLOSE\nCLOSE+\n\nCLOSE\n\nCLOSE ESTABLISHED ESTABLISHED LISTEN",
+		is("net", n), is("bound", name.(*unix.SockaddrInet4).Port), is("pid", os.Getpid()))
+}
+
+func diagFd(t *testing.T, n *network) int {
+	t.Helper()
+	fd, err := n.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }
