@@ -228,7 +228,7 @@ function client.open(options) end
 ---@field path? string what mode "http" asks for; "/" when absent
 ---@field timeout? number seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT
 ---@field threads? number how many threads drive the connections
----@field from? string this end's address; the kernel's choice when absent
+---@field from? string this end's address; when absent the kernel's choice, and for churn to a loopback address eight of 127/8 in turn
 ---@field on? Place where: a laboratory's host; where the script runs when absent
 
 ---Measures how a server answers: n connections, each with one request after the other, and what became of them.

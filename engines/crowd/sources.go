@@ -99,8 +99,7 @@ func (s *sources) bindTo(fd int, at *raw.Sockaddr, anyPort bool) syscall.Errno {
 	return raw.Bind(fd, at)
 }
 
-// spreadAddr is 127.1.0.1 and those after it.
+// spreadAddr is a loopback address, by its number.
 func spreadAddr(number int) *raw.Sockaddr {
-	number++
-	return raw.NewSockaddr(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(1 + number>>16), byte(number >> 8), byte(number)}), 0), 0)
+	return raw.NewSockaddr(netip.AddrPortFrom(engines.LoopbackSource(number), 0), 0)
 }

@@ -55,7 +55,7 @@ type loadOptions struct {
 	Path     *string        `lua:"path" help:"what mode \"http\" asks for; \"/\" when absent"`
 	Timeout  time.Duration  `lua:"timeout" default:"5s" help:"seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT"`
 	Threads  int            `lua:"threads" default:"1" min:"1" max:"64" help:"how many threads drive the connections"`
-	From     string         `lua:"from" help:"this end's address; the kernel's choice when absent"`
+	From     string         `lua:"from" help:"this end's address; when absent the kernel's choice, and for churn to a loopback address eight of 127/8 in turn"`
 	plugins.Where
 }
 
@@ -195,6 +195,9 @@ func (o *loadOptions) generate(ctx context.Context, place engines.Place, cfg loa
 	opener, err := engines.NewOpener(ctx, engines.DialOptions{Addr: o.To, From: o.From, NoDelay: cfg.Mode != load.Churn, Place: place})
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Mode == load.Churn {
+		opener.Spread()
 	}
 	cfg.Socket, cfg.To, cfg.Addr = opener.Socket, opener.Name, opener.To
 	return load.Run(ctx, cfg, func(f func(), failed func(error)) { lua.Go("client.load", failed, f) })

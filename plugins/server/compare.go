@@ -182,7 +182,9 @@ func (o *compareOptions) measure(ctx context.Context, env *lua.Env, s *Server, b
 		return err
 	}
 	socket := opener.Socket
-	if o.Mode != "churn" {
+	if o.Mode == "churn" {
+		opener.Spread()
+	} else {
 		socket = above(socket)
 	}
 	if err := idle(ctx, s, newClients(o.N, socket, opener.Name), before, request, row); err != nil {

@@ -189,3 +189,24 @@ print(c:join(5))`)
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// Connections of churn have their addresses in turn, unless one was asked for or there is nothing to choose from.
+func TestLoadSources(t *testing.T) {
+	w := plugintest.New(t, All()...)
+	w.Expect(`
+local function sources(addr, options)
+  local seen, n = {}, 0
+  local s = assert(server.start{model = "epoll", addr = addr, on_open = function(conn)
+    local ip = conn.peer_addr:match("^(.*):")
+    if not seen[ip] then seen[ip], n = true, n + 1 end
+  end, on_data = function(conn, data) return data end})
+  options.to, options.n, options.requests = s.addr, 2, 40
+  local l = assert(client.load(options))
+  assert(l.requests == 40 and l.failed == 0, tostring(l))
+  s:stop()
+  return n, (next(seen))
+end
+print((sources("127.0.0.1:0", {mode = "churn"})))  --> 8
+print(sources("127.0.0.1:0", {mode = "churn", from = "127.0.0.9"}))  --> 1	127.0.0.9
+print(sources("127.0.0.1:0", {mode = "echo"}))  --> 1	127.0.0.1`)
+}
