@@ -50,12 +50,11 @@ func (ln *Listener) Pause() time.Duration {
 // acceptFailed counts a failed accept and says whether to pause. The errors of a connection that died while it
 // waited (ECONNABORTED, and the network's, which Linux passes on: accept(2), "Error handling") concern only that one.
 func (ln *Listener) acceptFailed(errno syscall.Errno) (pause bool) {
+	text := RefusedText(errno)
+	ln.hub.fail(text)
 	if !short(errno) {
-		ln.hub.fail("accept: " + unix.ErrnoName(errno) + ": " + errno.Error())
 		return false
 	}
-	text := "accept: " + unix.ErrnoName(errno) + ": " + shortage(errno)
-	ln.hub.fail(text)
 	last := time.Duration(ln.back.pause.Load())
 	if said := ln.back.said.Load(); last == 0 && (said == 0 || monotonic()-said > int64(silence)) {
 		ln.back.said.Store(monotonic())
@@ -65,6 +64,15 @@ func (ln *Listener) acceptFailed(errno syscall.Errno) (pause bool) {
 	ln.back.pause.Store(int64(next))
 	ln.back.until.Store(monotonic() + int64(next))
 	return true
+}
+
+// RefusedText is a failed accept in words.
+func RefusedText(errno syscall.Errno) string {
+	text := errno.Error()
+	if short(errno) {
+		text = shortage(errno)
+	}
+	return "accept: " + unix.ErrnoName(errno) + ": " + text
 }
 
 // short says whether the kernel lacks something that it may have later.

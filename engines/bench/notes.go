@@ -22,10 +22,9 @@ What is behind the figures, and what holds back those that are not reached:
   30, beside C's 21, on a busy machine. Giving the processor up at once for each wait (entersyscallblock) was tried and is
   worse: 3.2 futex calls a request, for 0.6 before. What is left to try is a recv with SO_RCVTIMEO, which a signal does
   interrupt.
-- **prefork**: each worker is a Go program, whose scheduler looks after every wait: with 16 workers strace counted 1.8 futex
-  calls, 2.4 sleeps and 0.6 waits of Go's own poller a request, beside the three calls that are needed. Waits without the
-  scheduler, of 8 ms at most, were tried: its watchman then never sleeps, in every worker, and a request cost 130 to
-  190 µs instead of 105.
+- **prefork**: the workers of a native handler are made by fork without exec and make the two calls of C's. Workers with Go in
+  them, as Lua handlers need, cost 4 to 6 × C's CPU at 64 connections: the scheduler looks after every wait, in each of 64
+  processes.
 - **process**: the child of a native handler is made by fork without exec, of a process that is ten times C's: copying its
   page tables, two hand-overs to the thread that makes children, and a goroutine that waits for the child's end.
 - **coroutine**: all system calls are made by one thread, which is the point of the model, and a fiber is a goroutine, which

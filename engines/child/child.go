@@ -17,6 +17,7 @@ type Child struct {
 	pid    int
 	pidfd  *os.File
 	socket *os.File                        // nil for a child of Fork, which says nothing
+	bare   bool                            // a child of ForkWorker
 	words  *os.File                        // where its standard output and error go: what Go's runtime says when it gives up
 	hearer func(message []byte, fds []int) // of a child of Spawn
 	ready  chan struct{}
@@ -37,7 +38,9 @@ type Work struct {
 	Heard func(kind byte, data []byte)
 	Fail  func(text string) // an error that the child has counted
 	Log   func(text string)
-	Gone  func(*Child) // it has ended, and all it had to say has been heard
+	// Of a child of ForkWorker: a connection's error, and that of an accept.
+	Blame, Refused func(syscall.Errno)
+	Gone           func(*Child) // it has ended, and all it had to say has been heard
 }
 
 // Engage gives a child work, of which Connection or Listener is to be the first; false is a child that has ended.
@@ -86,7 +89,7 @@ func (c *Child) stop() {
 	c.mu.Lock()
 	idle := c.work == nil
 	c.mu.Unlock()
-	if idle || c.socket == nil { // it has done nothing yet, or keeps nothing that could be lost
+	if idle || c.bare || c.socket == nil { // it has done nothing yet, or keeps nothing that could be lost
 		c.Kill(syscall.SIGKILL)
 		return
 	}

@@ -2,7 +2,6 @@ package child
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -19,8 +18,6 @@ type Family struct {
 	Table   *Table
 	zombies bool // leave them to the end
 	jobs    chan func()
-	alive   *os.File // the end that this process has of a pipe whose other end every child of Fork watches
-	watched *os.File
 	room    []byte // where a child of Fork receives, in its own copy of it
 
 	mu       sync.Mutex
@@ -39,11 +36,6 @@ func NewFamily(zombies bool) (*Family, error) {
 	}
 	f := &Family{Table: table, zombies: zombies, jobs: make(chan func()), room: make([]byte, 64<<10), members: map[*Child]struct{}{}}
 	f.none = sync.NewCond(&f.mu)
-	if f.watched, f.alive, err = os.Pipe(); err != nil {
-		table.Close()
-		return nil, err
-	}
-	f.watched.Fd() // blocking, for who watches it with a poll of its own
 	engines.Go("the thread that makes children", func() error {
 		// Never unlocked: the thread ends with the goroutine, when there are no children any more.
 		runtime.LockOSThread()
@@ -167,8 +159,6 @@ func (f *Family) End(log func(format string, args ...any)) error {
 	f.unburied = nil
 	f.mu.Unlock()
 	f.Table.Close()
-	f.alive.Close()
-	f.watched.Close()
 	if !gone {
 		return ErrAlive // and the thread stays, or they would be killed by its end
 	}

@@ -11,16 +11,18 @@ import (
 // What parent and child say to each other: messages whose first byte is one of these. Longer things come in a memfd
 // beside the message.
 const (
-	msgSetup = 'S' // parent: Recipe.Setup, in a memfd
-	msgConn  = 'C' // parent: an order, with a connection and what was packed
-	msgServe = 'L' // parent: an order, with a listener and what was packed
-	msgRun   = 'U' // parent: run what was packed, with descriptors
-	msgLoop  = 'E' // parent: the same, to be served by an event loop
-	msgStop  = 'Q' // parent: end
-	msgReady = 'R' // child: it is ready for an order
-	msgFail  = 'F' // child: an error, in words, to be counted
-	msgLog   = 'G' // child: what a person should know
-	msgTell  = 'M' // child: a kind, and what its App tells
+	msgSetup   = 'S' // parent: Recipe.Setup, in a memfd
+	msgConn    = 'C' // parent: an order, with a connection and what was packed
+	msgServe   = 'L' // parent: an order, with a listener and what was packed
+	msgRun     = 'U' // parent: run what was packed, with descriptors
+	msgLoop    = 'E' // parent: the same, to be served by an event loop
+	msgStop    = 'Q' // parent: end
+	msgReady   = 'R' // child: it is ready for an order
+	msgFail    = 'F' // child: an error, in words, to be counted
+	msgErrno   = 'N' // child of ForkWorker: an error of a connection's, a byte
+	msgRefused = 'A' // child of ForkWorker: an error of an accept's
+	msgLog     = 'G' // child: what a person should know
+	msgTell    = 'M' // child: a kind, and what its App tells
 )
 
 // The descriptors that a child is started with.

@@ -2,6 +2,7 @@ package child
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/nsh-lab/nsh/internal/pass"
 	"golang.org/x/sys/unix"
@@ -46,6 +47,10 @@ func (c *Child) hear(kind byte, body []byte) {
 	c.mu.Unlock()
 	switch {
 	case w == nil:
+	case kind == msgErrno && len(body) == 1:
+		w.Blame(syscall.Errno(body[0]))
+	case kind == msgRefused && len(body) == 1:
+		w.Refused(syscall.Errno(body[0]))
 	case kind == msgFail:
 		w.Fail(string(body))
 	case kind == msgLog:

@@ -152,11 +152,7 @@ func counted(kind byte, n *atomic.Int64) func(byte, []byte) {
 // anything, so they see less.
 func BareRows(p Promise) []Row {
 	p.Apart = true
-	bare := kit{mute: true, echo: func(func(error)) engines.App {
-		app := eventKit().echo(nil)
-		app.Recipe = &engines.Recipe{Bare: "echo"}
-		return app
-	}}
+	bare := bareKit()
 	row := func(f func(context.Context, Starter, kit) error) func(context.Context, Starter) error {
 		return func(ctx context.Context, start Starter) error { return f(ctx, start, bare) }
 	}
@@ -170,8 +166,14 @@ func BareRows(p Promise) []Row {
 		{"stop", "a stop closes the listener and every connection, in under a second", row(stopRow(p))},
 		{"nothing left", "descriptors, goroutines, threads and children are back to where they were", row(leftRow(p))},
 		{"collections", "garbage collections get through while the server sleeps and while it works", row(collectionsRow)},
-		{"is what it says", "seen from outside, the model is what its name says", func(ctx context.Context, start Starter) error {
-			return isProcess(ctx, start, bare.echo(nil))
-		}},
+		{"is what it says", "seen from outside, the model is what its name says", p.Is},
 	}
+}
+
+func bareKit() kit {
+	return kit{mute: true, echo: func(func(error)) engines.App {
+		app := eventKit().echo(nil)
+		app.Recipe = &engines.Recipe{Bare: "echo"}
+		return app
+	}}
 }

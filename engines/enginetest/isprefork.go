@@ -11,14 +11,24 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nsh-lab/nsh/engines"
 	"golang.org/x/sys/unix"
 )
 
 // IsPrefork: n children hold the listening socket and are there before anybody comes; each serves one connection; one
 // that is killed is replaced.
 func IsPrefork(n int) func(context.Context, Starter) error {
+	return isPrefork(n, Promise{Apart: true}.kit(true).echo(nil))
+}
+
+// IsBarePrefork is IsPrefork for a native handler.
+func IsBarePrefork(n int) func(context.Context, Starter) error {
+	return isPrefork(n, bareKit().echo(nil))
+}
+
+func isPrefork(n int, app engines.App) func(context.Context, Starter) error {
 	return func(ctx context.Context, start Starter) error {
-		return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
+		return with(ctx, start, app, func(s Running, addr string) error {
 			port := s.Addr().Port()
 			sharing := func() error {
 				return until(ctx, 10*time.Second, "the workers to share the listener", func() (string, bool) {

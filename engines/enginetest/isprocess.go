@@ -20,6 +20,11 @@ func IsProcess(ctx context.Context, start Starter) error {
 	return isProcess(ctx, start, Promise{Apart: true}.kit(true).echo(nil))
 }
 
+// IsBareProcess is IsProcess for a native handler.
+func IsBareProcess(ctx context.Context, start Starter) error {
+	return isProcess(ctx, start, bareKit().echo(nil))
+}
+
 func isProcess(ctx context.Context, start Starter, app engines.App) error {
 	const n = 5
 	return with(ctx, start, app, func(s Running, addr string) error {

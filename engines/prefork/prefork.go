@@ -6,7 +6,7 @@
 // accept would wake them all.
 //
 // Each worker has copies of what the handlers reach, made when it is started, and keeps them from one of its connections
-// to the next.
+// to the next. Those of a native handler have nothing to copy, and no Go: they are made by fork without exec.
 package prefork
 
 import (
@@ -125,83 +125,6 @@ func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.Ap
 	err := e.family.End(ln.Log)
 	all.Wait()
 	return err
-}
-
-// How long to wait before a worker that did not live long is replaced, and how long is long.
-const (
-	firstPause = 5 * time.Millisecond
-	lastPause  = time.Second
-	longLife   = time.Second
-	patience   = 20 * time.Second
-)
-
-// keep has one worker, and another one when it dies.
-func (e *engine) keep(ctx context.Context, i int) {
-	pause := firstPause
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := e.worker(ctx, i)
-		if ctx.Err() != nil {
-			return
-		}
-		e.ln.BlameText(err.Error())
-		if time.Since(began) > longLife {
-			pause = firstPause
-		}
-		timer := time.NewTimer(pause)
-		pause = min(2*pause, lastPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-	}
-}
-
-// worker is the life of one worker; the error says how it ended.
-func (e *engine) worker(ctx context.Context, i int) error {
-	kid, err := e.family.Start(e.recipe.Args, e.recipe.Setup)
-	if err != nil {
-		return fmt.Errorf("a worker could not be started: %w", err)
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-kid.Ready():
-		if err = e.employ(kid, i); err == nil {
-			<-kid.Ended()
-			return e.ended(kid)
-		}
-	case <-kid.Ended():
-		err = e.ended(kid)
-	case <-timer.C:
-		err = fmt.Errorf("a worker did not get ready in %v", patience)
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	kid.Kill(syscall.SIGKILL)
-	return err
-}
-
-// employ gives a worker the listener.
-func (e *engine) employ(kid *child.Child, i int) error {
-	packed, err := e.recipe.Packed()
-	if err != nil {
-		return err
-	}
-	alive := &e.ln.Counters().Processes
-	w := &child.Work{Row: e.rows[i], Heard: e.recipe.Heard, Fail: e.ln.BlameText,
-		Log:  e.relay,
-		Gone: func(*child.Child) { alive.Add(-1); e.settle(i) }}
-	alive.Add(1)
-	if !kid.Engage(w) {
-		alive.Add(-1)
-		return e.ended(kid)
-	}
-	if e.loops {
-		return kid.Loop(e.ln.Fileno(), packed, e.ln.SendLimit())
-	}
-	return kid.Listener(e.ln.Fileno(), packed, e.ln.SendLimit())
 }
 
 // relay says what a worker has to say. What others have said just before, a person knows.

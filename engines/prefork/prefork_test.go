@@ -13,6 +13,11 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Apart: true, Crowd: 4, Is: enginetest.IsPrefork(4)}, enginetest.Start(prefork.Model()))
 }
 
+// TestFork is echo in workers that are made by fork without exec.
+func TestFork(t *testing.T) {
+	enginetest.RunBare(t, enginetest.Promise{Crowd: 4, Is: enginetest.IsBarePrefork(4)}, enginetest.Start(prefork.Model()))
+}
+
 func TestLoopConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Promise{Events: true, Apart: true, Crowd: 100, Is: enginetest.IsPreforkLoops(2)}, enginetest.Start(prefork.LoopModel()))
 }

@@ -82,7 +82,15 @@ func exchange(s *engines.Server, limit time.Duration) error {
 
 // A worker without descriptors leaves connections in the kernel's queue, says so, and serves them when it has some.
 func TestWorkerShortage(t *testing.T) {
-	s := start(t, echo(), 1)
+	bare := echo()
+	bare.Recipe = &engines.Recipe{Bare: "echo"}
+	for name, app := range map[string]engines.App{"exec": echo(), "fork": bare} {
+		t.Run(name, func(t *testing.T) { shortage(t, app) })
+	}
+}
+
+func shortage(t *testing.T, app engines.App) {
+	s := start(t, app, 1)
 	if err := exchange(s, 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +99,7 @@ func TestWorkerShortage(t *testing.T) {
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &enough); err != nil {
 		t.Fatal(err)
 	}
-	few := unix.Rlimit{Cur: 1, Max: enough.Max}
+	few := unix.Rlimit{Cur: 0, Max: enough.Max}
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
 		t.Fatal(err)
 	}

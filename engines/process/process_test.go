@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 
 // TestFork is echo in children of fork without exec.
 func TestFork(t *testing.T) {
-	enginetest.RunBare(t, enginetest.Promise{Crowd: 100}, enginetest.Start(process.Model()))
+	enginetest.RunBare(t, enginetest.Promise{Crowd: 100, Is: enginetest.IsBareProcess}, enginetest.Start(process.Model()))
 }
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, process.Model()) }
