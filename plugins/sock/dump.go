@@ -59,10 +59,6 @@ func (c *collector) merge(other *collector) {
 		if cookie := r.Cookie(); cookie != 0 && met[cookie] {
 			continue
 		}
-		var more *netlink.Details
-		if r.more != nil {
-			more = r.more.Details
-		}
-		c.AddDetailed(&r.Socket, more)
+		c.AddDetailed(&r.Socket, r.details())
 	}
 }

@@ -23,70 +23,6 @@ type listOptions struct {
 	Info bool `lua:"info" help:"ask for memory, congestion control and TCP_INFO of each socket, too: about a third of the speed"`
 }
 
-// A Row is one socket. What scripts see of it is made when they touch it.
-type Row struct {
-	netlink.Socket
-	of   *listing
-	more *extra // nil for most
-}
-
-// An extra is what only some rows have.
-type extra struct {
-	*netlink.Details                     // what was asked for with info
-	unix             *netlink.UnixSocket // of a unix socket, which has no netlink.Socket
-}
-
-// asUnix is the unix socket of a row, or nil.
-func (r *Row) asUnix() *netlink.UnixSocket {
-	if r.more == nil {
-		return nil
-	}
-	return r.more.unix
-}
-
-// A listing is what the rows of one list share.
-type listing struct {
-	proto string
-	held  holders
-	names map[uint32]string // of unix sockets, by inode
-}
-
-// A collector is the Sink of a list: it makes rows as they come, so that none is copied.
-type collector struct {
-	of   *listing
-	keep func(*netlink.Socket) bool // nil keeps all
-	rows []*Row
-	room []Row
-}
-
-// Reset forgets what has come.
-func (c *collector) Reset() { c.rows, c.room = c.rows[:0], nil }
-
-// Add takes a socket.
-func (c *collector) Add(s *netlink.Socket) { c.AddDetailed(s, nil) }
-
-// AddDetailed takes a socket with everything.
-func (c *collector) AddDetailed(s *netlink.Socket, more *netlink.Details) {
-	if c.keep != nil && !c.keep(s) {
-		return
-	}
-	r := c.next()
-	r.Socket, r.of = *s, c.of
-	if more != nil {
-		r.more = &extra{Details: more}
-	}
-}
-
-func (c *collector) next() *Row {
-	if len(c.room) == 0 {
-		c.room = make([]Row, min(max(16, len(c.rows)), 4096))
-	}
-	r := &c.room[0]
-	c.room = c.room[1:]
-	c.rows = append(c.rows, r)
-	return r
-}
-
 // list reads the kernel's sockets.
 func list(ctx context.Context, env *lua.Env, o listOptions) (*Sockets, error) {
 	place := o.Place(env)
@@ -136,14 +72,14 @@ func (r *Row) family() string {
 // pid is that of the holder with the lowest number, nil when nobody has the socket any more (TIME_WAIT, an orphan) or
 // nobody that this user may look at.
 func (r *Row) pid() *int {
-	if list := r.of.held.of(r.Inode); len(list) > 0 {
+	if list := r.of().held.of(r.Inode); len(list) > 0 {
 		return &list[0].PID
 	}
 	return nil
 }
 
 func (r *Row) process() *string {
-	if list := r.of.held.of(r.Inode); len(list) > 0 {
+	if list := r.of().held.of(r.Inode); len(list) > 0 {
 		return &list[0].Process
 	}
 	return nil
@@ -199,7 +135,7 @@ func rowType() lua.Type {
 			{Name: "uid", Doc: "user id of its owner", Get: func(r *Row) uint32 { return r.UID }},
 			{Name: "inode", Doc: "its inode as a string, \"0\" once no process has it", Get: func(r *Row) string { return strconv.FormatUint(uint64(r.Inode), 10) }},
 			{Name: "family", Doc: "\"ipv4\", \"ipv6\" or \"unix\"", Get: (*Row).family},
-			{Name: "proto", Doc: "\"tcp\", \"udp\" or \"unix\"", Get: func(r *Row) string { return r.of.proto }},
+			{Name: "proto", Doc: "\"tcp\", \"udp\" or \"unix\"", Get: func(r *Row) string { return r.of().proto }},
 			{Name: "cookie", Doc: "its name among all sockets of this boot, as a string", Get: (*Row).name},
 			{Name: "type", Doc: "of a unix socket: \"stream\", \"dgram\" or \"seqpacket\"", Get: (*Row).unixType},
 			{Name: "memory", Doc: "bytes that its buffers take: {rmem_alloc, rcvbuf, wmem_alloc, sndbuf, fwd_alloc, wmem_queued, optmem, backlog, drops}; with info = true, else nil", Get: (*Row).memory},

@@ -26,27 +26,29 @@ type Memory struct {
 }
 
 func (r *Row) memory() *Memory {
-	if r.more == nil || r.more.Details == nil || r.more.Memory == nil {
+	d := r.details()
+	if d == nil || d.Memory == nil {
 		return nil
 	}
-	m := Memory(*r.more.Memory)
+	m := Memory(*d.Memory)
 	return &m
 }
 
 func (r *Row) congestion() *string {
-	if r.more == nil || r.more.Details == nil || r.more.Congestion == "" {
-		return nil
+	if d := r.details(); d != nil && d.Congestion != "" {
+		return &d.Congestion
 	}
-	return &r.more.Congestion
+	return nil
 }
 
 // info copies as much of struct tcp_info as this kernel has and nsh knows.
 func (r *Row) info() *plugins.TCPInfo {
-	if r.more == nil || r.more.Details == nil || len(r.more.Info) == 0 {
+	d := r.details()
+	if d == nil || len(d.Info) == 0 {
 		return nil
 	}
 	var raw unix.TCPInfo
-	copy((*[unix.SizeofTCPInfo]byte)(unsafe.Pointer(&raw))[:], r.more.Info)
+	copy((*[unix.SizeofTCPInfo]byte)(unsafe.Pointer(&raw))[:], d.Info)
 	return plugins.NewTCPInfo(&raw)
 }
 
@@ -61,7 +63,7 @@ func (r *Row) unixType() *string {
 
 // unixAddr is a unix socket's name, or "*" for one that has none.
 func (r *Row) unixAddr(inode uint32) string {
-	if name := r.of.names[inode]; name != "" {
+	if name := r.of().names[inode]; name != "" {
 		return "unix:" + name
 	}
 	return "unix:*"
@@ -94,7 +96,7 @@ func listUnix(ctx context.Context, place engines.Place, o *listOptions) (*Socket
 		c.of.names[s.Inode] = s.Name
 		if q.States.Has(s.State) && q.matches(s.Inode, &c.of.held) {
 			r := c.next()
-			r.of, r.more = c.of, &extra{unix: s}
+			r.have(&extra{unix: s}, c.size)
 			r.State, r.RQueue, r.WQueue, r.Inode, r.UID = s.State, s.RQueue, s.WQueue, s.Inode, s.UID
 		}
 	}
