@@ -34,7 +34,7 @@ func (l *EventLoop) complete(ev *Event, c *Conn, app *App) {
 	d := ev.Done
 	switch {
 	case d.Accepted:
-		if fresh := l.ln.adopt(d.New, d.Errno, app); fresh != nil {
+		if fresh := l.accepted(d.New, d.Errno); fresh != nil {
 			l.take(fresh, app)
 		}
 	case d.Sent:
@@ -47,8 +47,9 @@ func (l *EventLoop) complete(ev *Event, c *Conn, app *App) {
 	l.completer.Recycle(d)
 }
 
-// adopt makes a connection of a descriptor that a Completer has accepted, or counts why it has none.
-func (ln *Listener) adopt(fd int, errno syscall.Errno, app *App) *Conn {
+// accepted makes a connection of a descriptor that the Completer has accepted, or counts why it has none.
+func (l *EventLoop) accepted(fd int, errno syscall.Errno) *Conn {
+	ln := l.ln
 	switch {
 	case errno == syscall.ECANCELED:
 		return nil
@@ -61,8 +62,7 @@ func (ln *Listener) adopt(fd int, errno syscall.Errno, app *App) *Conn {
 	}
 	ln.back.reset()
 	ln.count.Syscalls.Add(1)
-	c := &Conn{fd: fd, peer: raw.PeerAddr(fd), hub: ln.hub, count: ln.count, given: !app.readsItself()}
-	return c.join()
+	return l.fresh(fd, raw.PeerAddr(fd)).join()
 }
 
 // readsItself says whether the handler does the reading.

@@ -19,6 +19,8 @@ type Conn struct {
 	refs    atomic.Int32 // calls that use the descriptor now, and closedBit
 	lingers atomic.Bool  // SO_LINGER has a time: closing may block
 	given   bool         // a Completer receives all that comes
+	tabled  bool         // its loop's table lists it, and not its hub
+	listed  bool         // somebody may keep it; the loop's lock is held
 	id      uint64
 	hub     *hub // nil for a client's
 	count   *Counters

@@ -30,6 +30,8 @@ type App struct {
 	Writable func(c *Conn) error                                  // there is room again after Send said EAGAIN
 	Close    func(c *Conn, err error) error                       // err is nil for an orderly end; the result is counted
 
+	Forgets bool // it keeps no Conn beyond its callbacks, so that an event loop may give one to another connection
+
 	Recipe *Recipe // how a process of its own, or a thread's isolate, makes the same App; nil where it cannot
 }
 

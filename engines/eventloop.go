@@ -49,13 +49,6 @@ type LoopOptions struct {
 	Alone bool                      // the loop has a thread of its own, and makes all calls from it
 }
 
-// A slot is what a loop knows of a descriptor: whose it is, and how often it has changed hands. An event of an earlier
-// owner carries an earlier tag.
-type slot struct {
-	conn *Conn
-	tag  uint32
-}
-
 // An EventLoop is one flow of control that serves a listener and many connections, in whatever way its Poller waits.
 type EventLoop struct {
 	ln        *Listener
@@ -69,11 +62,15 @@ type EventLoop struct {
 	events    []Event
 	buf       []byte
 	unread    []*Conn       // those with more to read than one turn takes; only under Edge
+	folds     bool          // connections may rest: see slot
+	gives     bool          // the completer receives
+	awake     []*Conn       // that have had a turn, and may rest then
+	idle      []*Conn       // for those that will
 	spawn     func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
 	vacant    chan struct{} // closed when no flow's connection is left, and none will come
 
 	mu       sync.Mutex
-	slots    []slot  // by descriptor
+	slots    Table[slot]
 	pending  []*Conn // those that want a turn though nothing is ready
 	copied   bool    // what the Poller waits for was fixed when the wait began
 	asleep   bool    // the wait has begun, or is about to
@@ -102,6 +99,7 @@ func NewEventLoop(ln *Listener, p Poller, o LoopOptions) (*EventLoop, error) {
 		return nil, &Error{"make a wake-up", "", errno}
 	}
 	l.wake = wake
+	l.slots.Make(wake)
 	for _, fd := range []int{wake, ln.fd} {
 		if why := l.opts.Admit(fd); why != "" {
 			l.close()
@@ -112,6 +110,7 @@ func NewEventLoop(ln *Listener, p Poller, o LoopOptions) (*EventLoop, error) {
 			return nil, &Error{o.Name, "", errno}
 		}
 	}
+	ln.hub.has(l)
 	return l, nil
 }
 
@@ -177,7 +176,7 @@ func (l *EventLoop) Rearm(c *Conn, was, want Interest) syscall.Errno {
 	if l.closed {
 		return 0
 	}
-	errno := l.poller.Watch(fd, l.slots[fd].tag, was, want)
+	errno := l.poller.Watch(fd, l.slots.At(fd).tag, was, want)
 	if l.copied {
 		l.rouse()
 	}

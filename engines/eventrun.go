@@ -16,6 +16,8 @@ const readBatch = 16
 
 // run is the loop.
 func (l *EventLoop) run(ctx context.Context, app *App) error {
+	l.folds = app.Forgets && l.spawn == nil
+	l.gives = l.completer != nil && !app.readsItself()
 	if l.completer != nil {
 		if errno := l.completer.Begin(); errno != 0 {
 			return &Error{l.opts.Name, "", errno}
@@ -69,6 +71,7 @@ func (l *EventLoop) listen(on bool) {
 // over, and what changes from then on ends it.
 func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	l.mu.Lock()
+	l.fold()
 	l.copied = l.poller.Prepare()
 	l.asleep = len(l.pending) == 0 && len(l.unread) == 0 && !l.stopping
 	limit := time.Duration(-1)
@@ -97,10 +100,8 @@ func (l *EventLoop) own() {
 		if ev.Done != nil && ev.Done.Sent {
 			l.sender.Sent(ev.Fd, ev.Tag)
 		}
-		if ev.Fd < len(l.slots) {
-			if s := &l.slots[ev.Fd]; ev.Tag == 0 || ev.Tag == s.tag {
-				ev.conn = s.conn
-			}
+		if s := l.slots.At(ev.Fd); s != nil && (ev.Tag == 0 || ev.Tag == s.tag) {
+			ev.conn = l.rise(ev.Fd, s)
 		}
 	}
 }
@@ -148,12 +149,8 @@ func (l *EventLoop) turn(c *Conn, fd int, ready Interest, app *App) {
 
 // accept takes what waits in the listener's queue.
 func (l *EventLoop) accept(app *App) {
-	var driver *EventLoop
-	if l.spawn != nil {
-		driver = l
-	}
 	for range l.opts.Batch {
-		c, err := l.ln.accept(driver)
+		c, err := l.ln.accept(l)
 		if err != nil {
 			return // the queue is empty, or there is a pause; the rest is told of again
 		}
@@ -169,14 +166,12 @@ func (l *EventLoop) accept(app *App) {
 func (l *EventLoop) take(c *Conn, app *App) {
 	fd := c.fd
 	l.mu.Lock()
-	for fd >= len(l.slots) {
-		l.slots = append(l.slots, slot{})
-	}
-	s := &l.slots[fd]
+	s := l.slots.Make(fd)
 	if s.tag++; s.tag == 0 {
 		s.tag = 1
 	}
-	s.conn = c
+	s.conn, s.id = c, 0
+	l.rise(fd, s)
 	ok := c.driven != nil && l.adopt(c, fd)
 	l.mu.Unlock()
 	switch {
@@ -193,8 +188,8 @@ func (l *EventLoop) take(c *Conn, app *App) {
 func (l *EventLoop) forget(fd int, c *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.slots[fd].conn == c {
-		l.slots[fd].conn = nil
+	if s := l.slots.At(fd); s.conn == c {
+		s.conn = nil
 		l.poller.Unwatch(fd, true)
 		if c.driven != nil && c.driven.adopted {
 			l.vacate(1)
@@ -234,16 +229,19 @@ func (l *EventLoop) end(app *App) {
 	l.ended = true
 	l.mu.Unlock()
 	l.visit(app) // what was asked for before
-	for fd := range l.slots {
-		c := l.slots[fd].conn
+	l.slots.Each(func(fd int, s *slot) {
+		l.mu.Lock()
+		l.fold() // so that the one before has left its Conn
+		c := l.rise(fd, s)
+		l.mu.Unlock()
 		switch {
 		case c == nil:
-			continue
+			return
 		case c.driven != nil:
 			c.closeDescriptor()
 		default:
 			c.End(app)
 		}
 		l.forget(fd, c)
-	}
+	})
 }

@@ -1,8 +1,10 @@
 package engines
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"slices"
 	"sync"
 
 	"github.com/nsh-lab/nsh/internal/raw"
@@ -20,8 +22,9 @@ type hub struct {
 	buffers sync.Pool       // *[]byte of flowBuffer, for flows that have something to read
 
 	mu          sync.Mutex
-	first, last *Conn // open connections, oldest first
-	holders     int   // the listeners, as one, and the open connections
+	first, last *Conn // open connections, oldest first, but for those in the tables of loops
+	loops       []*EventLoop
+	holders     int // the listeners, as one, and the open connections
 	lastID      uint64
 	errors      int64
 	reasons     map[string]int64
@@ -44,6 +47,9 @@ func (h *hub) add(c *Conn) {
 	h.lastID++
 	h.holders++
 	c.id = h.lastID
+	if c.tabled {
+		return
+	}
 	if c.prev = h.last; h.last == nil {
 		h.first = c
 	} else {
@@ -54,7 +60,15 @@ func (h *hub) add(c *Conn) {
 
 // remove takes a connection out that is closed.
 func (h *hub) remove(c *Conn) {
+	if !c.tabled {
+		h.unlink(c)
+	}
+	h.drop()
+}
+
+func (h *hub) unlink(c *Conn) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	if c.prev == nil {
 		h.first = c.next
 	} else {
@@ -66,8 +80,6 @@ func (h *hub) remove(c *Conn) {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
-	h.mu.Unlock()
-	h.drop()
 }
 
 // drop gives the hub up; the last holder closes what it owns.
@@ -82,14 +94,31 @@ func (h *hub) drop() {
 }
 
 // conns lists the open connections, oldest first.
-func (h *hub) conns() []*Conn {
+func (h *hub) conns() []*Conn { return h.list(false) }
+
+// list is conns, or only those that have a Conn already.
+func (h *hub) list(known bool) (all []*Conn) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	var all []*Conn
 	for c := h.first; c != nil; c = c.next {
 		all = append(all, c)
 	}
+	loops := h.loops
+	h.mu.Unlock()
+	if len(loops) == 0 {
+		return all
+	}
+	for _, l := range loops {
+		all = l.list(all, known)
+	}
+	slices.SortFunc(all, func(a, b *Conn) int { return cmp.Compare(a.id, b.id) })
 	return all
+}
+
+// has makes a loop one of those whose tables have connections.
+func (h *hub) has(l *EventLoop) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loops = append(h.loops, l)
 }
 
 // stop wakes everybody who waits in the server. The context that they look at then has ended already.
@@ -99,7 +128,7 @@ func (h *hub) stop() {
 		raw.Notify(h.stopFd)
 	}
 	h.mu.Unlock()
-	for _, c := range h.conns() {
+	for _, c := range h.list(true) {
 		c.poke()
 	}
 }

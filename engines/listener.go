@@ -111,8 +111,8 @@ func (ln *Listener) Park() error {
 // resources for another connection: Pause says how long. net.ErrClosed is the end.
 func (ln *Listener) Accept() (*Conn, error) { return ln.accept(nil) }
 
-// accept is Accept for a connection that driver, if there is one, makes the system calls of.
-func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
+// accept is Accept for a loop, if there is one, that will have the connection.
+func (ln *Listener) accept(l *EventLoop) (*Conn, error) {
 	if ln.Pause() > 0 {
 		return nil, syscall.EAGAIN
 	}
@@ -129,12 +129,9 @@ func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			c := &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
+			c := ln.conn(l, fd, peer)
 			if ln.path != "" {
 				c.odd.Store(&odd{proto: "unix", local: ln.Name(), peer: "unix:"}) // a client's socket has no name
-			}
-			if driver != nil {
-				c.driven = &driven{loop: driver, conn: c}
 			}
 			ln.spare.give(c)
 			return c.join(), nil
@@ -148,6 +145,13 @@ func (ln *Listener) accept(driver *EventLoop) (*Conn, error) {
 		}
 	}
 	return nil, syscall.EAGAIN
+}
+
+func (ln *Listener) conn(l *EventLoop, fd int, peer netip.AddrPort) *Conn {
+	if l != nil {
+		return l.fresh(fd, peer)
+	}
+	return &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
 }
 
 // Wait waits until a connection can be accepted, a pause is over, the server stops or ctx ends. It may return early:

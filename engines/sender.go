@@ -50,7 +50,7 @@ func (c *Conn) send(l *EventLoop) {
 	c.state |= handed
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sender.Send(c.fd, l.slots[c.fd].tag, c.out.data[c.out.at:])
+	l.sender.Send(c.fd, l.slots.At(c.fd).tag, c.out.data[c.out.at:])
 }
 
 // turnSent is a Turn after a Sender has sent n bytes of what was queued, or has failed to.

@@ -74,7 +74,7 @@ func (l *EventLoop) post(c *Conn) bool {
 
 // adopt gives a connection just accepted, which the loop drives, a flow; l.mu is held.
 func (l *EventLoop) adopt(c *Conn, fd int) (ok bool) {
-	if l.deaf || l.poller.Watch(fd, l.slots[fd].tag, 0, In|Out) != 0 {
+	if l.deaf || l.poller.Watch(fd, l.slots.At(fd).tag, 0, In|Out) != 0 {
 		return false
 	}
 	l.driving++

@@ -14,7 +14,7 @@ import (
 // calls only.
 func RunNoGarbage(t Test, model engines.Model) {
 	s, err := engines.Start(context.Background(), model, engines.Config{},
-		engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }})
+		engines.App{Forgets: true, Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,13 +23,13 @@ type kit struct {
 func eventKit() kit {
 	return kit{
 		echo: func(ended func(error)) engines.App {
-			app := engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
+			app := engines.App{Forgets: true, Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
 			if ended != nil {
 				app.Close = func(_ *engines.Conn, err error) error { ended(err); return nil }
 			}
 			return app
 		},
-		fail: engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, failIfAsked(data) }},
+		fail: engines.App{Forgets: true, Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, failIfAsked(data) }},
 	}
 }
 

@@ -71,6 +71,12 @@ func TestNoGarbage(t *testing.T) {
 	}
 }
 
+func TestRest(t *testing.T) {
+	for _, m := range []engines.Model{epoll.Model(), edgy(), manned()} {
+		t.Run(m.Name, func(t *testing.T) { enginetest.RunRest(t, m) })
+	}
+}
+
 // TestTriggers: of six bytes that came at once a handler reads two each time it is called. It is called until none is
 // left when it is told of a level; of an edge it is told once, and again when more has come.
 func TestTriggers(t *testing.T) {

@@ -38,6 +38,7 @@ func chargen() engines.App {
 		return err
 	}
 	return engines.App{
+		Forgets:  true,
 		Open:     func(c *engines.Conn) ([]byte, error) { return nil, more(c) },
 		Writable: more,
 	}

@@ -29,15 +29,15 @@ func All() []Handler {
 }
 
 func echo() engines.App {
-	return engines.App{Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
+	return engines.App{Forgets: true, Data: func(_ *engines.Conn, data []byte) ([]byte, error) { return data, nil }}
 }
 
 func discard() engines.App {
-	return engines.App{Data: func(*engines.Conn, []byte) ([]byte, error) { return nil, nil }}
+	return engines.App{Forgets: true, Data: func(*engines.Conn, []byte) ([]byte, error) { return nil, nil }}
 }
 
 func daytime() engines.App {
-	return engines.App{Open: func(c *engines.Conn) ([]byte, error) {
+	return engines.App{Forgets: true, Open: func(c *engines.Conn) ([]byte, error) {
 		defer c.Close()
 		_, err := c.Send(context.Background(), now())
 		return nil, err

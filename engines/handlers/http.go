@@ -50,7 +50,7 @@ func http() engines.App {
 		long:  newPage("431 Request Header Fields Too Large", "The header is too long.\n", false),
 		other: newPage("501 Not Implemented", "Only GET and HEAD are.\n", false),
 	}
-	return engines.App{Data: s.data}
+	return engines.App{Forgets: true, Data: s.data}
 }
 
 // data answers every request that is complete. The answers to several that came at once (pipelining) go out together.

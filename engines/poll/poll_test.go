@@ -18,6 +18,8 @@ func TestShortage(t *testing.T) { enginetest.RunShortage(t, poll.Model()) }
 
 func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, poll.Model()) }
 
+func TestRest(t *testing.T) { enginetest.RunRest(t, poll.Model()) }
+
 func TestDatagrams(t *testing.T) {
 	enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(poll.Model(), engines.Config{}))
 }

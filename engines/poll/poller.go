@@ -8,21 +8,20 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A poller waits with poll. The list has no holes: an entry that goes is replaced by the last one.
+// A poller waits with poll. The list has no holes: an entry that goes is replaced by the last one. Entries come and go only
+// between waits, on the loop's own thread. What an entry waits for others may change meanwhile: the kernel has read that
+// as the wait began, and writes nothing but the answers.
 type poller struct {
 	list []raw.PollFd
-	at   []int32      // by descriptor: 1 + its index in list; 0 for one that is not watched
-	copy []raw.PollFd // what the kernel is given, and writes into
+	at   engines.Table[int32] // 1 + its index in list; 0 for one that is not watched
 }
 
 // Watch enters a descriptor, or changes its entry.
 func (p *poller) Watch(fd int, _ uint32, _, want engines.Interest) syscall.Errno {
-	for fd >= len(p.at) {
-		p.at = append(p.at, 0)
-	}
-	if p.at[fd] == 0 {
-		p.list = append(p.list, raw.PollFd{Fd: int32(fd)})
-		p.at[fd] = int32(len(p.list))
+	at := p.at.Make(fd)
+	if *at == 0 {
+		p.enter(raw.PollFd{Fd: int32(fd)})
+		*at = int32(len(p.list))
 	}
 	var events int16
 	if want&engines.In != 0 {
@@ -31,27 +30,34 @@ func (p *poller) Watch(fd int, _ uint32, _, want engines.Interest) syscall.Errno
 	if want&engines.Out != 0 {
 		events |= raw.PollOut
 	}
-	p.list[p.at[fd]-1].Events = events
+	p.list[*at-1].Events = events
 	return 0
+}
+
+// enter adds an entry. The list grows fourfold: what it has not reached yet costs nothing, while each of its former selves
+// is memory that the collector has to find.
+func (p *poller) enter(entry raw.PollFd) {
+	if len(p.list) == cap(p.list) {
+		p.list = append(make([]raw.PollFd, 0, max(64, 4*cap(p.list))), p.list...)
+	}
+	p.list = append(p.list, entry)
 }
 
 // Unwatch takes a descriptor out.
 func (p *poller) Unwatch(fd int, _ bool) {
-	if fd >= len(p.at) || p.at[fd] == 0 {
+	at := p.at.At(fd)
+	if at == nil || *at == 0 {
 		return
 	}
-	i, last := p.at[fd]-1, len(p.list)-1
+	i, last := *at-1, len(p.list)-1
 	p.list[i] = p.list[last]
-	p.at[p.list[i].Fd] = i + 1
-	p.at[fd] = 0
+	*p.at.At(int(p.list[i].Fd)) = i + 1
+	*at = 0
 	p.list = p.list[:last]
 }
 
-// Prepare copies the list, which may change while the kernel looks at it.
-func (p *poller) Prepare() (copied bool) {
-	p.copy = append(p.copy[:0], p.list...)
-	return true
-}
+// Prepare says that the kernel copies the list.
+func (p *poller) Prepare() (copied bool) { return true }
 
 // Wait walks the list after the call, but only as far as there is something to find.
 func (p *poller) Wait(busy bool, limit time.Duration, ready []engines.Event) ([]engines.Event, syscall.Errno) {
@@ -59,9 +65,9 @@ func (p *poller) Wait(busy bool, limit time.Duration, ready []engines.Event) ([]
 	if busy {
 		wait = raw.PollRaw
 	}
-	n, errno := wait(p.copy, limit)
-	for i := 0; n > 0 && i < len(p.copy); i++ {
-		if fd := &p.copy[i]; fd.Revents != 0 {
+	n, errno := wait(p.list, limit)
+	for i := 0; n > 0 && i < len(p.list); i++ {
+		if fd := &p.list[i]; fd.Revents != 0 {
 			ready = append(ready, engines.Event{Fd: int(fd.Fd), Ready: what(fd.Revents)})
 			n--
 		}

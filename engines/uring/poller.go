@@ -3,7 +3,6 @@ package uring
 import (
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/internal/uring"
@@ -32,7 +31,7 @@ type state struct {
 	want      engines.Interest
 	receiving bool             // a receive that completes again and again
 	polled    engines.Interest // a poll for this, which completes once
-	sending   []byte           // a send of this, which completes once
+	sending   int32            // a send, which completes once: 1 + its number
 }
 
 // A poller waits with io_uring_enter, which also hands in all that has been asked for since the last time.
@@ -42,10 +41,12 @@ type poller struct {
 	listener  int
 	readiness bool // the handler reads for itself: it is told that it can
 
-	states []state           // by descriptor
-	todo   []uring.SQE       // to be submitted
-	late   map[uint64][]byte // what is being sent for former owners of their descriptors
-	more   bool              // there was no room for all of it
+	states engines.Table[state]
+	todo   []uring.SQE      // to be submitted
+	more   bool             // there was no room for all of it
+	going  [][]byte         // what is being sent, which the kernel reads, by the number of the send
+	free   []int32          // numbers of no send
+	late   map[uint64]int32 // the sends of former owners of their descriptors
 
 	// The loop's own, which it touches without its lock.
 	fell   []uint64 // the user data of submissions that will not complete again
@@ -58,7 +59,7 @@ func newPoller(ln *engines.Listener) (*poller, error) {
 	if errno != 0 {
 		return nil, &engines.Error{Op: "io_uring_setup", Err: errno}
 	}
-	p := &poller{ring: ring, listener: ln.Fileno(), late: map[uint64][]byte{}}
+	p := &poller{ring: ring, listener: ln.Fileno(), late: map[uint64]int32{}}
 	if p.buffers, errno = ring.ProvideBuffers(buffers, bufferSize); errno != 0 {
 		ring.Close()
 		return nil, &engines.Error{Op: "io_uring_register", Err: errno}
@@ -88,12 +89,9 @@ func (p *poller) Watch(fd int, tag uint32, _, want engines.Interest) syscall.Err
 
 // state is what stands in the ring for a descriptor of this owner. What stood there for another is on its way out.
 func (p *poller) state(fd int, tag uint32) *state {
-	for fd >= len(p.states) {
-		p.states = append(p.states, state{})
-	}
-	s := &p.states[fd]
+	s := p.states.Make(fd)
 	if s.tag != tag {
-		if s.sending != nil { // the kernel reads it still
+		if s.sending != 0 {
 			p.late[userData(sends, fd, s.tag)] = s.sending
 		}
 		*s = state{tag: tag}
@@ -103,11 +101,10 @@ func (p *poller) state(fd int, tag uint32) *state {
 
 // Unwatch calls off what stands in the ring. Until it is out, the kernel keeps the socket open, closed or not.
 func (p *poller) Unwatch(fd int, _ bool) {
-	if fd < len(p.states) {
-		s := &p.states[fd]
+	if s := p.states.At(fd); s != nil {
 		s.want = 0
 		p.arm(fd, s)
-		if s.sending != nil {
+		if s.sending != 0 {
 			p.cancel(userData(sends, fd, s.tag))
 		}
 	}
@@ -144,22 +141,6 @@ func (p *poller) arm(fd int, s *state) {
 	}
 }
 
-// Send submits a send.
-func (p *poller) Send(fd int, tag uint32, data []byte) {
-	p.state(fd, tag).sending = data
-	p.todo = append(p.todo, uring.SQE{Opcode: uring.OpSend, FD: int32(fd), Addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data)))),
-		Len: uint32(len(data)), OpFlags: syscall.MSG_NOSIGNAL | syscall.MSG_WAITALL, UserData: userData(sends, fd, tag)})
-}
-
-// Sent lets go of what was sent.
-func (p *poller) Sent(fd int, tag uint32) {
-	if s := &p.states[fd]; s.tag == tag {
-		s.sending = nil
-	} else {
-		delete(p.late, userData(sends, fd, tag))
-	}
-}
-
 func (p *poller) cancel(data uint64) {
 	_, fd, tag := split(data)
 	p.todo = append(p.todo, uring.SQE{Opcode: uring.OpAsyncCancel, FD: -1, Addr: data, UserData: userData(cancels, fd, tag)})
@@ -169,7 +150,7 @@ func (p *poller) cancel(data uint64) {
 func (p *poller) Prepare() (copied bool) {
 	for _, data := range p.fell {
 		kind, fd, tag := split(data)
-		s := &p.states[fd]
+		s := p.states.At(fd)
 		if s.tag != tag {
 			continue
 		}

@@ -79,6 +79,11 @@ func TestNoGarbage(t *testing.T) {
 	enginetest.RunNoGarbage(t, uring.Model())
 }
 
+func TestRest(t *testing.T) {
+	available(t)
+	enginetest.RunRest(t, uring.Model())
+}
+
 // TestNoCalls: strace sees neither accept nor recv nor send: the kernel does all three by itself.
 func TestNoCalls(t *testing.T) {
 	available(t)
