@@ -199,6 +199,12 @@ func (l *EventLoop) rouse() {
 	}
 }
 
+func (l *EventLoop) isDeaf() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deaf
+}
+
 // stop ends the loop's wait because the server's context has ended.
 func (l *EventLoop) stop() {
 	l.mu.Lock()

@@ -49,12 +49,6 @@ func (l *EventLoop) run(ctx context.Context, app *App) error {
 	return nil
 }
 
-func (l *EventLoop) isDeaf() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.deaf
-}
-
 // listen waits for the listener, or leaves it out while nothing can be accepted.
 func (l *EventLoop) listen(on bool) {
 	l.mu.Lock()
@@ -66,9 +60,15 @@ func (l *EventLoop) listen(on bool) {
 	}
 }
 
-// wait waits without the scheduler while there is traffic, but never longer than a millisecond; and as long as it takes
-// once a wait has found nothing. So an idle loop stands in nobody's way. What changes before the wait must not be slept
-// over, and what changes from then on ends it.
+// briefly is how long a wait without the scheduler may take: longer than the kernel's tick of 4 ms, since a timer that is
+// due before that has the clock set anew, twice for each wait, which costs as much as a message on a virtual machine; and
+// shorter than the 10 ms after which Go's runtime interrupts whoever has not come back. What has to stop the loop before,
+// a collection above all, does so with a signal.
+const briefly = 5 * time.Millisecond
+
+// wait waits without the scheduler while there is traffic, but only briefly; and as long as it takes once a wait has found
+// nothing. So an idle loop stands in nobody's way. What changes before the wait must not be slept over, and what changes
+// from then on ends it.
 func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	l.mu.Lock()
 	l.fold()
@@ -79,7 +79,7 @@ func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	case !l.asleep:
 		busy, limit = true, 0
 	case busy:
-		limit = time.Millisecond
+		limit = briefly
 	case pause > 0:
 		limit = pause
 	}
