@@ -1323,6 +1323,8 @@ local _ChangeGroup = {}
 ---@field ip_forward number 1: packets for others are forwarded
 ---@field icmp_ratelimit number ms between ICMP errors to one host
 ---@field icmp_msgs_per_sec number ICMP errors a second to all hosts
+---@field nofile number this program's descriptors: then EMFILE
+---@field nofile_max number how far it may raise that limit
 local _Limits = {}
 
 ---Follows the states of connections.

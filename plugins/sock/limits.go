@@ -5,16 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"reflect"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/lua"
 )
 
-// Limits are the settings of one network that its programs run into, by sysctl(8)'s last name. Those that the kernel,
+// Limits are the settings of one network that its programs run into, by sysctl(8)'s last name, and getrlimit(2)'s of this
+// program. Those that the kernel,
 // or this network, does not have are absent: a network that is not the machine's first has only some of net.core.
 type Limits struct {
 	Somaxconn         *int  `lua:"somaxconn" dir:"core" help:"most that listen() gets: accept queue"`
@@ -47,6 +49,8 @@ type Limits struct {
 	Forward           *int  `lua:"ip_forward" dir:"ipv4" help:"1: packets for others are forwarded"`
 	ICMPRatelimit     *int  `lua:"icmp_ratelimit" dir:"ipv4" help:"ms between ICMP errors to one host"`
 	ICMPPerSecond     *int  `lua:"icmp_msgs_per_sec" dir:"ipv4" help:"ICMP errors a second to all hosts"`
+	Nofile            *int  `lua:"nofile" help:"this program's descriptors: then EMFILE"`
+	NofileMax         *int  `lua:"nofile_max" help:"how far it may raise that limit"`
 }
 
 // limits reads them.
@@ -59,6 +63,9 @@ func limits(ctx context.Context, env *lua.Env, o where) (Limits, error) {
 	v := reflect.ValueOf(&l).Elem()
 	for i := range v.NumField() {
 		name := limitFile(v.Type().Field(i).Tag)
+		if name == "" {
+			continue
+		}
 		numbers, err := readNumbers(place, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -72,13 +79,26 @@ func limits(ctx context.Context, env *lua.Env, o where) (Limits, error) {
 			v.Field(i).Set(reflect.ValueOf(&numbers[0]))
 		}
 	}
+	var files unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
+		soft, hard := int(files.Cur), int(files.Max)
+		l.Nofile, l.NofileMax = &soft, &hard
+	}
 	return l, nil
 }
 
-// limitFile is where a limit is, by its field's tags.
+// limitFile is where a limit is, by its field's tags; "" is one of this process and of no network.
 func limitFile(tag reflect.StructTag) string {
-	name, _, _ := strings.Cut(tag.Get("lua"), ",")
+	name := limitName(tag)
+	if tag.Get("dir") == "" {
+		return ""
+	}
 	return "/proc/sys/net/" + tag.Get("dir") + "/" + name
+}
+
+func limitName(tag reflect.StructTag) string {
+	name, _, _ := strings.Cut(tag.Get("lua"), ",")
+	return name
 }
 
 // readNumbers reads a sysctl of one number or more.
@@ -114,7 +134,7 @@ func (l Limits) Show() any {
 	v := reflect.ValueOf(l)
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
-		name, help := path.Base(limitFile(tag)), tag.Get("help")
+		name, help := limitName(tag), tag.Get("help")
 		switch x := v.Field(i).Interface().(type) {
 		case *int:
 			if x != nil {

@@ -105,24 +105,40 @@ func (p *Picture) Show() any { return p.lines }
 
 func (p *Picture) String() string { return p.lines.String() }
 
-// diagram draws the state diagram of a path, or of a watch that has seen one connection.
+// diagram draws the state diagram of a path, or of what a watch has seen: of one connection, or of all of them.
 func diagram(ctx context.Context, of lua.Value, conn lua.Value) (*Picture, error) {
 	switch x := of.Object().(type) {
 	case *Path:
-		return &Picture{x.Diagram()}, nil
+		return &Picture{trail.Diagram(&x.Path)}, nil
 	case *Watch:
-		p, err := x.path(ctx, conn)
+		paths, err := x.drawn(ctx, conn)
 		if err != nil {
 			return nil, err
 		}
-		if p == nil {
-			p = &Path{}
-		}
-		return &Picture{p.Diagram()}, nil
+		return &Picture{trail.Diagram(paths...)}, nil
 	}
 	got := of.TypeName()
 	if of.IsNil() {
 		got = "nothing"
 	}
 	return nil, lua.Misusef("watch", "Watch or StatePath expected, got %s", got)
+}
+
+// drawn are the connections of a watch that a diagram shows.
+func (w *Watch) drawn(ctx context.Context, conn lua.Value) (paths []*trail.Path, err error) {
+	all, err := w.paths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !conn.IsNil() {
+		one, err := w.path(ctx, conn)
+		if one == nil || err != nil {
+			return nil, err
+		}
+		all = []*Path{one}
+	}
+	for _, p := range all {
+		paths = append(paths, &p.Path)
+	}
+	return paths, nil
 }

@@ -19,7 +19,8 @@ sees, and what can escape it.`,
 			Doc: `Draws the state diagram of RFC 9293, with the states and arrows in heavy lines that a connection took, and when.
 
 It takes a Watch, with conn as watch:path does, or a StatePath. Times are those since the connection's first state, c the
-client's and s the server's. What the diagram has no arrow for, a reset for one, is said below it.`,
+client's and s the server's. Of a watch that has seen several connections, without conn, all are drawn, and how many took
+each arrow. What the diagram has no arrow for, a reset for one, is said below it.`,
 			Example: diagramExample,
 		},
 		{

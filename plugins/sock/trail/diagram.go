@@ -62,147 +62,36 @@ func arrows() []arrow {
 	}
 }
 
-// A canvas is a page of cells.
-type canvas [][]cell
-
-type cell struct {
-	r     rune
-	style string
-	arms  uint8 // of a line: up, right, down, left
-	heavy bool
-}
-
-// The arms of a line's cell.
-const (
-	armUp = 1 << iota
-	armRight
-	armDown
-	armLeft
-)
-
-func newCanvas(width, height int) canvas {
-	c := make(canvas, height)
-	for y := range c {
-		c[y] = make([]cell, width)
-	}
-	return c
-}
-
-func (c canvas) text(x, y int, s, style string) {
-	for _, r := range s {
-		if y < len(c) && x >= 0 && x < len(c[y]) {
-			c[y][x] = cell{r: r, style: style}
-		}
-		x++
-	}
-}
-
-// line draws from one point to another, straight, heavy or light. A light line does not touch a heavy one.
-func (c canvas) line(from, to [2]int, heavy bool, style string) {
-	dx, dy := sign(to[0]-from[0]), sign(to[1]-from[1])
-	x, y := from[0], from[1]
-	for {
-		last := x == to[0] && y == to[1]
-		at := &c[y][x]
-		switch {
-		case at.arms != 0 && at.heavy && !heavy:
-		default:
-			if heavy && !at.heavy {
-				at.arms = 0
-			}
-			at.heavy, at.style = heavy, style
-			if x != from[0] || y != from[1] {
-				at.arms |= arm(-dx, -dy)
-			}
-			if !last {
-				at.arms |= arm(dx, dy)
-			}
-		}
-		if last {
-			return
-		}
-		x, y = x+dx, y+dy
-	}
-}
-
-func sign(n int) int {
-	switch {
-	case n < 0:
-		return -1
-	case n > 0:
-		return 1
-	}
-	return 0
-}
-
-func arm(dx, dy int) uint8 {
-	switch {
-	case dy < 0:
-		return armUp
-	case dx > 0:
-		return armRight
-	case dy > 0:
-		return armDown
-	case dx < 0:
-		return armLeft
-	}
-	return 0
-}
-
-// The characters of lines by their arms.
-var (
-	lightLines = [16]rune{' ', '│', '─', '└', '│', '│', '┌', '├', '─', '┘', '─', '┴', '┐', '┤', '┬', '┼'}
-	heavyLines = [16]rune{' ', '┃', '━', '┗', '┃', '┃', '┏', '┣', '━', '┛', '━', '┻', '┓', '┫', '┳', '╋'}
-)
-
-// runs is the page as lines.
-func (c canvas) runs() [][]show.Run {
-	var out [][]show.Run
-	for _, row := range c {
-		var line []show.Run
-		for _, at := range row {
-			r := at.r
-			switch {
-			case r == 0 && at.heavy:
-				r = heavyLines[at.arms]
-			case r == 0:
-				r = lightLines[at.arms]
-			}
-			if n := len(line); n > 0 && line[n-1].Style == at.style {
-				line[n-1].Text += string(r)
-			} else {
-				line = append(line, show.Run{Text: string(r), Style: at.style})
-			}
-		}
-		if n := len(line); n > 0 {
-			line[n-1].Text = strings.TrimRight(line[n-1].Text, " ")
-		}
-		out = append(out, line)
-	}
-	return out
-}
-
-// taken is who took an arrow, and when.
+// taken is how many of which end took an arrow, and when the last of them did.
 type taken struct {
-	by [2]bool
+	n  [2]int
 	at [2]time.Duration
+}
+
+func (t *taken) take(side int, at time.Duration) {
+	t.n[side]++
+	t.at[side] = at
 }
 
 func (t *taken) style() string {
 	switch {
-	case t.by[0] && t.by[1]:
+	case t.n[0] > 0 && t.n[1] > 0:
 		return "bold"
-	case t.by[1]:
+	case t.n[1] > 0:
 		return serverStyle
 	}
 	return clientStyle
 }
 
-// words are the times, each with the letter of its end.
-func (t *taken) words() string {
+// words are the letters of the ends, each with its time, or of several connections with how many they were.
+func (t *taken) words(several bool) string {
 	var parts []string
 	for side, letter := range [2]string{"c", "s"} {
-		if t.by[side] {
+		switch {
+		case t.n[side] == 0:
+		case several:
+			parts = append(parts, fmt.Sprintf("%s %d×", letter, t.n[side]))
+		default:
 			parts = append(parts, letter+" "+at(t.at[side]))
 		}
 	}
@@ -218,82 +107,130 @@ func at(d time.Duration) string {
 }
 
 // Diagram draws RFC 9293's state machine with what the two ends of a connection did: the states that they were in and the
-// arrows that they took in heavy lines, with the time since the beginning, c for the client and s for the server.
-func (p *Path) Diagram() [][]show.Run {
-	steps, states, others := p.travelled()
+// arrows that they took in heavy lines, with the time since the beginning, c for the client and s for the server. Of several
+// connections it says how many took each arrow.
+func Diagram(paths ...*Path) [][]show.Run {
+	t := travels{several: len(paths) > 1, steps: map[[2]netlink.State]*taken{}, states: map[netlink.State]*taken{}}
+	for _, p := range paths {
+		t.add(p)
+	}
 	c := newCanvas(79, 31)
 	all := arrows()
 	for _, lit := range []bool{false, true} { // what was taken lies on top
 		for i := range all {
 			a := &all[i]
-			if t, was := steps[[2]netlink.State{a.from, a.to}]; was == lit {
-				c.arrow(a, t)
+			if by := t.steps[[2]netlink.State{a.from, a.to}]; (by != nil) == lit {
+				c.arrow(a, by, t.several)
 			}
 		}
 	}
 	for i, b := range boxes() {
-		by, was := states[b.state]
+		by := t.states[b.state]
 		if b.state == netlink.Close { // the upper one begins, the lower one ends
-			by, was = states[netlink.Close+netlink.State(100*min(i, 1))]
+			by = t.states[netlink.Close+netlink.State(100*min(i, 1))]
 		}
-		c.box(b, by, was)
+		c.box(b, by)
+	}
+	client, server, before := "c client", "s server", ""
+	switch len(paths) {
+	case 0:
+	case 1:
+		client, server = client+" "+paths[0].name(0), server+" "+paths[0].name(1)
+	default:
+		before = fmt.Sprintf("%d connections: ", len(paths))
+		client, server = client+"s", server+"s"
 	}
 	lines := append([][]show.Run{
-		{{Text: "c client " + p.name(0), Style: clientStyle}, {Text: "  "}, {Text: "s server " + p.name(1), Style: serverStyle}},
+		{{Text: before}, {Text: client, Style: clientStyle}, {Text: "  "}, {Text: server, Style: serverStyle}},
 	}, c.runs()...)
-	for _, o := range others {
-		lines = append(lines, []show.Run{{Text: o, Style: "bold"}})
-	}
-	return lines
+	return append(lines, t.notes()...)
 }
 
-// travelled sorts the steps: along which arrows, into which states, and those that the figure has no arrow for: resets,
-// and what happened between two looks. CLOSE as an end is 100 more than CLOSE as a beginning.
-func (p *Path) travelled() (steps map[[2]netlink.State]*taken, states map[netlink.State]*taken, others []string) {
+// travels are the steps of connections: along which arrows, into which states, and those that the figure has no arrow for:
+// resets, and what happened between two looks. CLOSE as an end is 100 more than CLOSE as a beginning.
+type travels struct {
+	several bool
+	steps   map[[2]netlink.State]*taken
+	states  map[netlink.State]*taken
+	others  []note
+}
+
+// A note is a step that has no arrow.
+type note struct {
+	text string
+	at   time.Duration // less than 0 is none
+	why  string
+	n    int
+}
+
+func (t *travels) add(p *Path) {
 	known := map[[2]netlink.State]bool{}
 	for _, a := range arrows() {
 		known[[2]netlink.State{a.from, a.to}] = true
 	}
-	steps, states = map[[2]netlink.State]*taken{}, map[netlink.State]*taken{}
-	enter := func(s netlink.State, side int, d time.Duration) {
-		if states[s] == nil {
-			states[s] = &taken{}
-		}
-		states[s].by[side], states[s].at[side] = true, d
-	}
-	start := p.Start()
 	for _, m := range p.moments() {
-		d := m.Time.Sub(start)
+		d := m.Time.Sub(p.Start())
 		if m.From == netlink.Close || m.From == netlink.Listen {
-			enter(m.From, m.side, d)
+			t.enter(m.From, m.side, d)
 		}
 		if m.To == netlink.Close {
-			enter(netlink.Close+100, m.side, d)
+			t.enter(netlink.Close+100, m.side, d)
 		} else {
-			enter(m.To, m.side, d)
+			t.enter(m.To, m.side, d)
 		}
 		way := [2]netlink.State{m.From, m.To}
 		if known[way] {
-			if steps[way] == nil {
-				steps[way] = &taken{}
+			if t.steps[way] == nil {
+				t.steps[way] = &taken{}
 			}
-			steps[way].by[m.side], steps[way].at[m.side] = true, d
+			t.steps[way].take(m.side, d)
 			continue
 		}
 		name := [2]string{"client", "server"}[m.side]
 		switch {
 		case m.From == none:
-			others = append(others, fmt.Sprintf("%s: was in %s when the watch began", name, m.To))
+			t.also(fmt.Sprintf("%s: was in %s when the watch began", name, m.To), -1, "")
 		case m.To == netlink.Close:
-			others = append(others, fmt.Sprintf("%s: %s → CLOSE at %s: reset, or given up (it has no arrow)", name, m.From, at(d)))
+			t.also(fmt.Sprintf("%s: %s → CLOSE", name, m.From), d, ": reset, or given up (it has no arrow)")
 		default:
-			others = append(others, fmt.Sprintf("%s: %s … %s at %s: not seen between", name, m.From, m.To, at(d)))
+			t.also(fmt.Sprintf("%s: %s … %s", name, m.From, m.To), d, ": not seen between")
 		}
 	}
-	return steps, states, others
 }
 
-func (c canvas) arrow(a *arrow, t *taken) {
+func (t *travels) enter(s netlink.State, side int, d time.Duration) {
+	if t.states[s] == nil {
+		t.states[s] = &taken{}
+	}
+	t.states[s].take(side, d)
+}
+
+// also notes a step that has no arrow; those of several connections are counted.
+func (t *travels) also(text string, at time.Duration, why string) {
+	for i := range t.others {
+		if o := &t.others[i]; t.several && o.text == text && o.why == why {
+			o.n++
+			return
+		}
+	}
+	t.others = append(t.others, note{text, at, why, 1})
+}
+
+func (t *travels) notes() (lines [][]show.Run) {
+	for _, o := range t.others {
+		when := ""
+		switch {
+		case t.several:
+			when = fmt.Sprintf(" %d×", o.n)
+		case o.at >= 0:
+			when = " at " + at(o.at)
+		}
+		lines = append(lines, []show.Run{{Text: o.text + when + o.why, Style: "bold"}})
+	}
+	return lines
+}
+
+func (c canvas) arrow(a *arrow, t *taken, several bool) {
 	style, heavy := "dim", t != nil
 	if heavy {
 		style = t.style()
@@ -321,11 +258,11 @@ func (c canvas) arrow(a *arrow, t *taken) {
 	if where == [2]int{} {
 		where = [2]int{a.words[0] + len(a.cause) + 1, a.words[1]}
 	}
-	c.text(where[0], where[1], t.words(), style)
+	c.text(where[0], where[1], t.words(several), style)
 }
 
-func (c canvas) box(b box, by *taken, was bool) {
-	style := "dim"
+func (c canvas) box(b box, by *taken) {
+	style, was := "dim", by != nil
 	if was {
 		style = by.style()
 	}
@@ -339,7 +276,7 @@ func (c canvas) box(b box, by *taken, was bool) {
 	if was {
 		letters := ""
 		for side, l := range [2]string{"c", "s"} {
-			if by.by[side] {
+			if by.n[side] > 0 {
 				letters += l
 			}
 		}

@@ -232,7 +232,7 @@ func TestPaths(t *testing.T) {
 				t.Errorf("server went %s\nwanted %s", got, c.server)
 			}
 			drawn(t, p.Draw())
-			drawn(t, p.Diagram())
+			drawn(t, Diagram(&p))
 			drawn(t, DrawLadder(s.r.Events()))
 		})
 	}
@@ -324,7 +324,7 @@ func TestRoom(t *testing.T) {
 func TestDiagram(t *testing.T) {
 	s := newStory()
 	s.handshake()
-	plain := show.Plain((&Path{}).Diagram())
+	plain := show.Plain(Diagram())
 	for _, st := range netlink.States() {
 		if !strings.Contains(plain, st.String()) {
 			t.Errorf("%v is missing", st)
@@ -334,7 +334,7 @@ func TestDiagram(t *testing.T) {
 		t.Errorf("something is lit that nobody took\n%s", plain)
 	}
 	p := s.r.Paths()[0]
-	lit := show.Plain(p.Diagram())
+	lit := show.Plain(Diagram(&p))
 	for _, want := range []string{"c 0.0ms", "s 5.0ms", "c 10.0ms", "s 15.0ms"} {
 		if !strings.Contains(lit, want) {
 			t.Errorf("%q is missing in\n%s", want, lit)
@@ -345,8 +345,14 @@ func TestDiagram(t *testing.T) {
 	}
 	s.segment(false, rstACK, 500, 100)
 	p = s.r.Paths()[0]
-	if text := show.Plain(p.Diagram()); !strings.Contains(text, "client: ESTABLISHED → CLOSE") {
+	if text := show.Plain(Diagram(&p)); !strings.Contains(text, "client: ESTABLISHED → CLOSE") {
 		t.Errorf("the reset is not said:\n%s", text)
+	}
+	both := show.Plain(Diagram(&p, &p))
+	for _, want := range []string{"2 connections: c clients  s servers", "c 2×", "s 2×", "client: ESTABLISHED → CLOSE 2×: reset"} {
+		if !strings.Contains(both, want) {
+			t.Errorf("%q is missing in\n%s", want, both)
+		}
 	}
 }
 
