@@ -89,14 +89,17 @@ func (c *Conn) Shutdown(how string) error {
 	if s := c.secured(); s != nil && direction != syscall.SHUT_RD {
 		s.bye()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if direction == syscall.SHUT_WR && c.queued() > 0 {
-		c.state |= halfClosing
-		return nil
-	}
 	var errno syscall.Errno
-	if c.onThread(func() { errno = raw.Shutdown(c.fd, direction) }); errno != 0 {
+	c.onThread(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if direction == syscall.SHUT_WR && c.queued() > 0 {
+			c.state |= halfClosing
+		} else {
+			errno = raw.Shutdown(c.fd, direction)
+		}
+	})
+	if errno != 0 {
 		return errno
 	}
 	return nil

@@ -63,9 +63,8 @@ func (c *Conn) queued() int {
 type flow struct {
 	waiter
 	recv, send turnstile
-	rest       []byte   // received, and not asked for yet
-	lent       *[]byte  // holds what was just taken
-	asked      *request // of one that is driven: what it asks for again and again
+	rest       []byte  // received, and not asked for yet
+	lent       *[]byte // holds what was just taken
 }
 
 // closedBit in Conn.refs says that the connection is closed: no new call may use the descriptor, and the last one
@@ -158,16 +157,10 @@ func (c *Conn) free() {
 	switch {
 	case f != nil && f.close():
 		c.freed()
+	case c.driven != nil && c.driven.loop.here():
+		c.freeDriven()
 	case c.driven != nil:
-		c.driven.ask(&request{kind: toCall, call: func() {
-			c.driven.loop.forget(c.fd, c)
-			if c.lingers.Load() { // the loop has other things to do than to wait for this one's peer
-				Go("a slow close", func() error { c.closeFd(); return nil }, func(error) { c.freed() })
-				return
-			}
-			c.closeFd()
-			c.freed()
-		}})
+		c.driven.ask(&request{kind: toCall, call: c.freeDriven})
 	default:
 		c.closeFd()
 		c.freed()
@@ -211,7 +204,6 @@ func (c *Conn) waiting() *flow {
 		c.flow.fd, c.flow.stop, c.flow.count = c.fd, -1, c.count
 		if c.driven != nil {
 			c.flow.driven = c.driven
-			c.flow.in.roused, c.flow.out.roused = make(chan struct{}, 1), make(chan struct{}, 1)
 		}
 		if c.hub != nil {
 			c.flow.stop, c.flow.base = c.hub.stopping(), c.hub.base
@@ -259,14 +251,19 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 		defer c.release()
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.local == nil && open {
-		c.onThread(func() { local := raw.LocalAddr(c.fd); c.local = &local })
+	local := c.local
+	c.mu.Unlock()
+	if local == nil && open {
+		local = new(netip.AddrPort)
+		c.onThread(func() { *local = raw.LocalAddr(c.fd) })
+		c.mu.Lock()
+		c.local = local
+		c.mu.Unlock()
 	}
-	if c.local == nil {
+	if local == nil {
 		return netip.AddrPort{}
 	}
-	return *c.local
+	return *local
 }
 
 // Err is what ended the connection: nil while it lives and for an orderly end.

@@ -4,178 +4,153 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// A driven is a connection whose system calls are all made by the thread of its loop, for flows that wait meanwhile: to
-// them conn:recv looks blocking, and to the kernel there is one thread. Nothing is received that nobody has asked for.
+// A driven is a connection whose system calls are all made by the thread of its loop. Its fiber runs there and makes them
+// itself; whoever else calls a method asks the loop (request.go). Nothing is received that nobody has asked for.
 //
-// The loop is told of edges, so that a connection for which nobody waits costs no wake-ups: a request is tried when it
-// comes, and again when the kernel has told of a change.
+// The loop is told of edges, so that a connection for which nobody waits costs no wake-ups: what an edge has said is kept
+// until a call finds that it is over.
 type driven struct {
-	loop    *EventLoop
+	Fiber
 	conn    *Conn
-	adopted bool // it has a flow; the loop's lock is held
+	adopted bool     // it has a fiber; the loop's lock is held
+	ready   Interest // the loop's thread has it
+
+	in, out atomic.Pointer[Fiber] // those that wait on the loop's thread
 
 	mu    sync.Mutex
 	asked []*request // not finished yet
+	pokes int
 }
 
-// A request is what a flow wants from its connection, and what came of it.
-type request struct {
-	kind  requestKind
-	want  Interest // what has to be ready for it
-	once  bool     // it is not to wait for that
-	buf   []byte
-	call  func()
-	tried bool
-
-	n     int
-	errno syscall.Errno
-	ready Interest
-	done  chan struct{} // one slot: a token when it is finished
-}
-
-type requestKind uint8
-
-const (
-	toWait requestKind = iota
-	toReceive
-	toTake // to receive into buf, which is made to fit
-	toSend // all of it, unless once
-	toCall
-)
-
-// try does what is asked for, as far as it can be done without waiting, and says whether that was the end of it. It
-// runs on the loop's thread.
-func (r *request) try(fd int, count *Counters, room []byte) (finished bool) {
-	r.tried = true
-	switch r.kind {
-	case toCall:
-		r.call()
-		return true
-	case toWait:
-		count.Syscalls.Add(1)
-		r.ready = pollReady(raw.PollNow(fd, pollEvents(r.want)))
-		return r.ready != 0 || r.once
-	case toReceive:
-		count.Syscalls.Add(1)
-		r.n, r.errno = raw.Recv(fd, r.buf, 0)
-		return r.errno != syscall.EAGAIN || r.once
-	case toTake:
-		count.Syscalls.Add(1)
-		r.n, r.errno = raw.Recv(fd, room, 0)
-		r.buf = append(r.buf[:0], room[:r.n]...)
-		return r.errno != syscall.EAGAIN
+// told is news from the kernel. Only the loop calls it.
+func (d *driven) told(ready Interest) {
+	d.ready |= ready
+	d.serve(ready)
+	if f := d.in.Load(); f != nil && ready&(In|Gone) != 0 {
+		d.loop.resume(f)
 	}
-	for {
-		count.Syscalls.Add(1)
-		n, errno := raw.Send(fd, r.buf[r.n:])
-		r.n, r.errno = r.n+n, errno
-		if r.once || r.n == len(r.buf) || errno != 0 {
-			return errno != syscall.EAGAIN || r.once
-		}
+	if f := d.out.Load(); f != nil && ready&(Out|Gone) != 0 {
+		d.loop.resume(f)
 	}
 }
 
-// serve tries what is new, and what waits for what has become ready. Only the loop calls it; room is its buffer.
-func (d *driven) serve(ready Interest, room []byte) {
+// poke makes whoever waits look again; the waiter's marks are set already.
+func (d *driven) poke() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.pokes++
 	kept := d.asked[:0]
 	for _, r := range d.asked {
-		if (!r.tried || ready&(r.want|Gone) != 0) && r.try(d.conn.fd, d.conn.count, room) {
-			r.done <- struct{}{}
-		} else {
+		if r.once {
 			kept = append(kept, r)
+		} else {
+			r.done <- struct{}{}
 		}
 	}
 	clear(d.asked[len(kept):])
 	d.asked = kept
-}
-
-// ask hands a request to the loop. When there is no loop any more it is tried here, once.
-func (d *driven) ask(r *request) {
-	if r.done == nil {
-		r.done = make(chan struct{}, 1)
-	}
-	d.mu.Lock()
-	d.asked = append(d.asked, r)
 	d.mu.Unlock()
-	if d.loop.post(d.conn) {
-		return
-	}
-	d.serve(0, make([]byte, 1))
-	if d.withdraw(r) {
-		r.errno = syscall.EBADF
-		r.done <- struct{}{}
-	}
-}
-
-// withdraw takes a request back; false when it is finished.
-func (d *driven) withdraw(r *request) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for i, other := range d.asked {
-		if other == r {
-			d.asked = append(d.asked[:i], d.asked[i+1:]...)
-			return true
+	for _, f := range []*Fiber{d.in.Load(), d.out.Load()} {
+		if f != nil {
+			f.Unpark()
 		}
 	}
-	return false
 }
 
-// now has the loop do something that does not wait, and waits for it to be done.
-func (d *driven) now(r *request) *request {
-	r.once = true
-	d.ask(r)
-	<-r.done
-	return r
-}
-
-// await has the loop do something that may take long. It may end early, with nothing done (ok is false): poked, the
-// caller looks again at what to do.
-func (d *driven) await(ctx context.Context, w *waiter, r *request) (ok bool, err error) {
-	s := w.side(r.want)
-	if err := w.over(ctx); err != nil {
-		return false, err
-	}
-	if r.want&In != 0 && w.in.poked.Swap(false) || r.want&Out != 0 && w.out.poked.Swap(false) {
-		return false, nil
-	}
-	d.ask(r)
-	select {
-	case <-r.done:
-		return true, nil
-	case <-ctx.Done():
-	case <-s.roused:
-	}
-	if !d.withdraw(r) {
-		<-r.done
-		return true, nil
-	}
-	return r.n > 0, w.over(ctx)
-}
-
-// over is why nothing is waited for any more.
-func (w *waiter) over(ctx context.Context) error {
-	if w.closed.Load() {
-		return net.ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if w.base != nil && w.base.Err() != nil {
-		return net.ErrClosed
+// fiber is the one that the calling goroutine is, or nil.
+func (d *driven) fiber() *Fiber {
+	if d.loop.here() {
+		return d.loop.current
 	}
 	return nil
 }
 
-// onThread makes a system call for a connection on the thread that makes all of them, where there is one.
+// pause gives the thread to others until what is wanted may be ready, or somebody has poked. The calling goroutine is f.
+func (d *driven) pause(ctx context.Context, f *Fiber, w *waiter, want Interest) (err error) {
+	w.hook(w.side(want), ctx)
+	if want&In != 0 {
+		d.in.Store(f)
+	}
+	if want&Out != 0 {
+		d.out.Store(f)
+	}
+	if err = w.over(ctx); err == nil && !w.takePoke(want) {
+		f.Park()
+		w.takePoke(want)
+		err = w.over(ctx)
+	}
+	if want&In != 0 {
+		d.in.Store(nil)
+	}
+	if want&Out != 0 {
+		d.out.Store(nil)
+	}
+	return err
+}
+
+// takePoke says whether somebody has poked one who waits for want.
+func (w *waiter) takePoke(want Interest) (poked bool) {
+	if want&In != 0 && w.in.poked.Load() {
+		poked = w.in.poked.Swap(false)
+	}
+	if want&Out != 0 && w.out.poked.Load() {
+		poked = w.out.poked.Swap(false) || poked
+	}
+	return poked
+}
+
+// incoming says whether there may be something to receive, and waits for it. The calling goroutine is f.
+func (d *driven) incoming(ctx context.Context, f *Fiber, w *waiter) (some bool, err error) {
+	if d.ready&(In|Gone) == 0 {
+		err = d.pause(ctx, f, w, In)
+	} else {
+		f.share()
+		err = w.over(ctx)
+	}
+	return d.ready&(In|Gone) != 0 && err == nil, err
+}
+
+// recvNow receives on the loop's thread, and learns whether there may be more: less than was asked for was all, unless the
+// peer had ended already, or has something out of band.
+func (d *driven) recvNow(p []byte) (n int, errno syscall.Errno) {
+	d.conn.count.Syscalls.Add(1)
+	n, errno = raw.Recv(d.conn.fd, p, 0)
+	switch {
+	case errno == syscall.EAGAIN:
+		d.ready &^= In | Gone | odds
+	case n > 0 && n < len(p) && d.ready&(Gone|odds) == 0:
+		d.ready &^= In
+	}
+	return n, errno
+}
+
+// await waits until something of what is wanted is ready, or nothing at all when it was poked. The calling goroutine is f.
+func (d *driven) await(ctx context.Context, f *Fiber, w *waiter, want Interest) (Interest, error) {
+	if w.takePoke(want) {
+		return 0, w.over(ctx)
+	}
+	if err := w.over(ctx); err != nil {
+		return 0, err
+	}
+	f.share()
+	d.conn.count.Syscalls.Add(1)
+	ready := pollReady(raw.PollNow(d.conn.fd, pollEvents(want)))
+	if ready != 0 {
+		return ready, nil
+	}
+	d.ready &^= want
+	return 0, d.pause(ctx, f, w, want)
+}
+
+// onThread makes a system call for a connection on the thread that makes all of them, where there is one. No lock may be
+// held that is taken there, too.
 func (c *Conn) onThread(call func()) {
-	if c.driven == nil {
+	if c.driven == nil || c.driven.loop.here() {
 		call()
 		return
 	}
@@ -184,11 +159,13 @@ func (c *Conn) onThread(call func()) {
 
 // recvNow receives what is there.
 func (c *Conn) recvNow(p []byte) (int, syscall.Errno) {
-	if c.driven != nil {
-		r := c.driven.now(&request{kind: toReceive, buf: p})
+	switch d := c.driven; {
+	case d != nil && d.loop.here():
+		return d.recvNow(p)
+	case d != nil:
+		r := d.now(&request{kind: toReceive, buf: p})
 		return r.n, r.errno
-	}
-	if c.given {
+	case c.given:
 		return c.nothingToRead()
 	}
 	c.count.Syscalls.Add(1)
@@ -207,8 +184,33 @@ func (c *Conn) nothingToRead() (int, syscall.Errno) {
 
 // pollNow says what is ready of what is wanted.
 func (c *Conn) pollNow(want Interest) Interest {
-	if c.driven != nil {
+	if c.driven != nil && !c.driven.loop.here() {
 		return c.driven.now(&request{kind: toWait, want: want}).ready
 	}
 	return pollReady(raw.PollNow(c.fd, pollEvents(want)))
+}
+
+// over is why nothing is waited for any more.
+func (w *waiter) over(ctx context.Context) error {
+	if w.closed.Load() {
+		return net.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.base != nil && w.base.Err() != nil {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// freeDriven is the end of a driven connection, on the thread that makes its calls.
+func (c *Conn) freeDriven() {
+	c.driven.loop.forget(c.fd, c)
+	if c.lingers.Load() { // the loop has other things to do than to wait for this one's peer
+		Go("a slow close", func() error { c.closeFd(); return nil }, func(error) { c.freed() })
+		return
+	}
+	c.closeFd()
+	c.freed()
 }

@@ -53,8 +53,8 @@ func (p *epollPoller) Watch(fd int, tag uint32, was, want Interest) syscall.Errn
 	switch {
 	case fd == p.listener:
 		events |= p.exclusive
-	case tag != 0:
-		events |= p.edge
+	case tag != 0 && p.edge != 0:
+		events |= p.edge | syscall.EPOLLRDHUP | syscall.EPOLLPRI
 	}
 	op := syscall.EPOLL_CTL_MOD
 	if was == 0 {
@@ -106,6 +106,9 @@ func epollReady(events uint32) (i Interest) {
 	}
 	if events&(syscall.EPOLLERR|syscall.EPOLLHUP) != 0 {
 		i |= Gone
+	}
+	if events&(syscall.EPOLLRDHUP|syscall.EPOLLPRI) != 0 {
+		i |= odds
 	}
 	return i
 }

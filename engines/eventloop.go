@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,21 +62,28 @@ type EventLoop struct {
 	wake      int // an eventfd
 	events    []Event
 	buf       []byte
-	unread    []*Conn       // those with more to read than one turn takes; only under Edge
-	folds     bool          // connections may rest: see slot
-	gives     bool          // the completer receives
-	awake     []*Conn       // that have had a turn, and may rest then
-	idle      []*Conn       // for those that will
-	spawn     func(c *Conn) // starts a connection's flow, where connections have one; it is driven by the loop
-	vacant    chan struct{} // closed when no flow's connection is left, and none will come
+	unread    []*Conn        // those with more to read than one turn takes; only under Edge
+	folds     bool           // connections may rest: see slot
+	gives     bool           // the completer receives
+	awake     []*Conn        // that have had a turn, and may rest then
+	idle      []*Conn        // for those that will
+	spawn     func(c *Conn)  // starts a connection's fiber, where connections have one; it is driven by the loop
+	vacant    chan struct{}  // closed when no fiber's connection is left, and none will come
+	flows     sync.WaitGroup // of fibers that have not ended
+	late      chan struct{}  // one slot: a fiber can go on, and the loop waits no more
+	living    int            // how many those are
+	self      uintptr        // the goroutine that runs the loop
+	current   *Fiber         // the one that the loop has switched to; its thread has it
+	running   atomic.Uintptr // the goroutine that runs on the loop's thread, the loop's or a fiber's; 0 is none
 
 	mu       sync.Mutex
 	slots    Table[slot]
-	pending  []*Conn // those that want a turn though nothing is ready
-	copied   bool    // what the Poller waits for was fixed when the wait began
-	asleep   bool    // the wait has begun, or is about to
-	driving  int     // connections that have a flow
-	deaf     bool    // nothing more is accepted
+	pending  []*Conn  // those that want a turn though nothing is ready
+	copied   bool     // what the Poller waits for was fixed when the wait began
+	asleep   bool     // the wait has begun, or is about to
+	ready    []*Fiber // those that can go on
+	driving  int      // connections that have a fiber
+	deaf     bool     // nothing more is accepted
 	stopping bool
 	ended    bool // no connection gets a turn any more
 	closed   bool
@@ -221,5 +229,18 @@ func (l *EventLoop) close() {
 		l.closed = true
 		raw.Close(l.wake)
 		l.poller.Close()
+	}
+}
+
+// forget empties a closed connection's slot, unless the descriptor is somebody else's already.
+func (l *EventLoop) forget(fd int, c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.slots.At(fd); s.conn == c {
+		s.conn = nil
+		l.poller.Unwatch(fd, true)
+		if c.driven != nil && c.driven.adopted {
+			l.vacate(1)
+		}
 	}
 }

@@ -73,7 +73,7 @@ func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	l.mu.Lock()
 	l.fold()
 	l.copied = l.poller.Prepare()
-	l.asleep = len(l.pending) == 0 && len(l.unread) == 0 && !l.stopping
+	l.asleep = len(l.pending) == 0 && len(l.unread) == 0 && len(l.ready) == 0 && !l.stopping
 	limit := time.Duration(-1)
 	switch {
 	case !l.asleep:
@@ -114,7 +114,7 @@ func (l *EventLoop) dispatch(ev *Event, app *App) {
 	case ev.Done != nil:
 		l.complete(ev, c, app)
 	case c != nil && c.driven != nil:
-		c.driven.serve(ev.Ready, l.buf)
+		c.driven.told(ev.Ready)
 	case c != nil:
 		l.turn(c, ev.Fd, ev.Ready, app)
 	case ev.Fd == l.ln.fd && l.ln.Datagrams():
@@ -172,28 +172,17 @@ func (l *EventLoop) take(c *Conn, app *App) {
 	}
 	s.conn, s.id = c, 0
 	l.rise(fd, s)
-	ok := c.driven != nil && l.adopt(c, fd)
+	driven := c.driven != nil && l.adopt(c, fd)
 	l.mu.Unlock()
 	switch {
 	case c.driven == nil:
 		if !c.Begin(l, app) {
 			l.forget(fd, c)
 		}
-	case !ok:
+	case driven:
+		l.spawn(c)
+	default:
 		c.closeDescriptor()
-	}
-}
-
-// forget empties a closed connection's slot, unless the descriptor is somebody else's already.
-func (l *EventLoop) forget(fd int, c *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s := l.slots.At(fd); s.conn == c {
-		s.conn = nil
-		l.poller.Unwatch(fd, true)
-		if c.driven != nil && c.driven.adopted {
-			l.vacate(1)
-		}
 	}
 }
 
@@ -205,7 +194,7 @@ func (l *EventLoop) visit(app *App) {
 	l.mu.Unlock()
 	for _, c := range pending {
 		if c.driven != nil {
-			c.driven.serve(0, l.buf)
+			c.driven.serve(0)
 			continue
 		}
 		fd := c.Fileno()
@@ -213,6 +202,7 @@ func (l *EventLoop) visit(app *App) {
 			l.forget(fd, c)
 		}
 	}
+	l.goOn()
 	unread := l.unread
 	l.unread = nil
 	for _, c := range unread {

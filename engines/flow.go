@@ -82,24 +82,39 @@ func (f *flow) take(ctx context.Context, pool *sync.Pool) (data []byte, errno sy
 		f.lent = f.parked.lent
 		return (*f.lent)[:f.parked.n], f.parked.errno, nil
 	}
-	if f.driven == nil {
-		if ready, err := f.wait(ctx, In); ready == 0 || err != nil {
-			return nil, syscall.EAGAIN, err
-		}
-		f.lent = lend(pool)
-		f.count.Syscalls.Add(1)
-		n, errno := raw.Recv(f.fd, *f.lent, 0)
-		return (*f.lent)[:n], errno, nil
+	if f.driven != nil {
+		return f.takeDriven(ctx, pool)
 	}
-	if f.asked == nil {
-		f.asked = &request{kind: toTake, want: In}
-	}
-	r := f.asked
-	r.tried, r.n, r.errno = false, 0, 0
-	if any, err := f.driven.await(ctx, &f.waiter, r); !any || err != nil {
+	if ready, err := f.wait(ctx, In); ready == 0 || err != nil {
 		return nil, syscall.EAGAIN, err
 	}
-	return r.buf[:r.n], r.errno, nil
+	f.lent = lend(pool)
+	f.count.Syscalls.Add(1)
+	n, errno := raw.Recv(f.fd, *f.lent, 0)
+	return (*f.lent)[:n], errno, nil
+}
+
+// takeDriven is take on the thread of a loop, or beside it.
+func (f *flow) takeDriven(ctx context.Context, pool *sync.Pool) (data []byte, errno syscall.Errno, err error) {
+	d, self := f.driven, f.driven.fiber()
+	var some bool
+	if self != nil {
+		some, err = d.incoming(ctx, self, &f.waiter)
+	} else {
+		var ready Interest
+		ready, err = f.wait(ctx, In)
+		some = ready != 0
+	}
+	if !some || err != nil {
+		return nil, syscall.EAGAIN, err
+	}
+	f.lent = lend(pool)
+	n, errno := d.conn.recvNow(*f.lent)
+	if errno == syscall.EAGAIN {
+		f.giveBack(pool)
+		return nil, errno, nil
+	}
+	return (*f.lent)[:n], errno, nil
 }
 
 func (f *flow) giveBack(pool *sync.Pool) {

@@ -36,7 +36,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // TryRecv is Read for a caller that would rather call Recv than wait for anybody: where another thread makes the calls
 // it gives only what has been received already.
 func (c *Conn) TryRecv(p []byte) (int, error) {
-	if c.driven == nil {
+	if d := c.driven; d == nil || d.loop.here() && d.ready&(In|Gone) != 0 {
 		return c.Read(p)
 	}
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
@@ -142,7 +142,7 @@ func (c *Conn) enterRecv(ctx context.Context) (*flow, func(), error) {
 		return nil, nil, net.ErrClosed
 	}
 	f := c.waiting()
-	if err := f.recv.enter(ctx); err != nil {
+	if err := f.enter(ctx, &f.recv); err != nil {
 		c.release()
 		return nil, nil, err
 	}
@@ -186,8 +186,14 @@ func (f *flow) recvOnce(ctx context.Context, p []byte) (n int, errno syscall.Err
 		return f.parked.recv(ctx, &f.waiter, p)
 	}
 	if f.driven != nil {
+		if self := f.driven.fiber(); self != nil {
+			if ok, err = f.driven.incoming(ctx, self, &f.waiter); ok {
+				n, errno = f.driven.recvNow(p)
+			}
+			return n, errno, ok, err
+		}
 		r := &request{kind: toReceive, want: In, buf: p}
-		ok, err = f.driven.await(ctx, &f.waiter, r)
+		ok, err = f.driven.request(ctx, &f.waiter, r)
 		return r.n, r.errno, ok, err
 	}
 	ready, err := f.wait(ctx, In)

@@ -25,7 +25,8 @@ func (l *EventLoop) fresh(fd int, peer netip.AddrPort) *Conn {
 	c := l.blank()
 	c.fd, c.peer = fd, peer
 	if l.spawn != nil {
-		c.driven = &driven{loop: l, conn: c}
+		c.driven = &driven{conn: c}
+		c.driven.loop = l
 	}
 	return c
 }

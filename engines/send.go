@@ -27,10 +27,11 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 		return c.answer(ctx, data)
 	}
 	if c.Eventful() {
-		return c.enqueue(data, true)
+		c.onThread(func() { n, err = c.enqueue(data, true) })
+		return n, err
 	}
 	f := c.waiting()
-	if err := f.send.enter(ctx); err != nil {
+	if err := f.enter(ctx, &f.send); err != nil {
 		return 0, err
 	}
 	defer f.send.leave()
@@ -63,11 +64,15 @@ func (c *Conn) sendPlain(ctx context.Context, f *flow, data []byte) (n int, err 
 
 // sendOn sends what the kernel takes, and waits until it takes more if that was not all. EAGAIN means to go on.
 func (c *Conn) sendOn(ctx context.Context, f *flow, data []byte) (n int, errno syscall.Errno, err error) {
-	if f.driven != nil {
-		r := &request{kind: toSend, want: Out, buf: data}
-		_, err := f.driven.await(ctx, &f.waiter, r)
-		c.count.BytesOut.Add(int64(r.n))
-		return r.n, r.errno, err
+	if d := f.driven; d != nil {
+		if self := d.fiber(); self == nil {
+			r := &request{kind: toSend, want: Out, buf: data}
+			_, err := d.request(ctx, &f.waiter, r)
+			c.count.BytesOut.Add(int64(r.n))
+			return r.n, r.errno, err
+		} else if self.share(); f.over(ctx) != nil {
+			return 0, 0, f.over(ctx)
+		}
 	}
 	if n, errno = c.sendSome(data); errno == syscall.EAGAIN {
 		_, err = f.wait(ctx, Out)
@@ -79,7 +84,7 @@ func (c *Conn) sendOn(ctx context.Context, f *flow, data []byte) (n int, errno s
 func (c *Conn) sendSome(data []byte) (int, syscall.Errno) {
 	var n int
 	var errno syscall.Errno
-	if c.driven != nil {
+	if c.driven != nil && !c.driven.loop.here() {
 		r := c.driven.now(&request{kind: toSend, buf: data})
 		n, errno = r.n, r.errno
 	} else {

@@ -2,8 +2,9 @@ package engines
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // ServeFlows runs a loop on a thread of its own that makes the system calls of connections which have a flow of control
@@ -11,11 +12,18 @@ import (
 func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error {
 	defer CloseLoops(l)
 	defer ln.Close()
-	var flows sync.WaitGroup
-	l.vacant = make(chan struct{})
+	l.vacant, l.late = make(chan struct{}), make(chan struct{}, 1)
 	l.spawn = func(c *Conn) {
-		flows.Add(1)
-		Go("a connection's fiber", func() error { Flow(ctx, c, &app); return nil }, func(error) { flows.Done() })
+		f := &c.driven.Fiber
+		f.Context = ctx
+		l.start(f, func() {
+			defer c.closeDescriptor() // where the handler ends the goroutine
+			if c.hub.tls != nil {     // crypto/tls has locks, for which a fiber must not wait
+				f.Aside(func() { Flow(ctx, c, &app) })
+			} else {
+				Flow(f, c, &app)
+			}
+		})
 	}
 	over, end := context.WithCancel(context.Background())
 	defer end()
@@ -25,15 +33,23 @@ func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error 
 	Go("an event loop", func() error {
 		ln.count.Threads.Add(1)
 		defer ln.count.Threads.Add(-1)
-		return RunLoop(over, app, l)
-	}, func(err error) { failed <- err })
+		l.self = raw.Self()
+		l.running.Store(l.self)
+		defer l.running.Store(0)
+		failed <- safely("an event loop", func() error { return RunLoop(over, app, l) })
+		for l.living > 0 { // where the loop has failed: their connections are closed, and the server's context ends now
+			<-l.late
+			l.goOn()
+		}
+		return nil
+	}, func(error) {})
 	select {
 	case err := <-failed:
-		return err // the flows are ended by the end of the server, which this is
+		return err
 	case <-ctx.Done():
 	}
 	l.deafen()
-	flows.Wait()
+	l.flows.Wait()
 	// A call from elsewhere may still hold a connection, whose descriptor is to be closed by the loop's thread, too.
 	select {
 	case <-l.vacant:
@@ -78,7 +94,7 @@ func (l *EventLoop) adopt(c *Conn, fd int) (ok bool) {
 		return false
 	}
 	l.driving++
+	l.flows.Add(1)
 	c.driven.adopted = true
-	l.spawn(c)
 	return true
 }

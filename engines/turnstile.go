@@ -41,6 +41,24 @@ func (t *turnstile) enter(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// enter gets a turn in one direction. A fiber waits for it aside.
+func (f *flow) enter(ctx context.Context, t *turnstile) (err error) {
+	if f.driven != nil && t.occupied() {
+		if self := f.driven.fiber(); self != nil {
+			self.Aside(func() { err = t.enter(ctx) })
+			return err
+		}
+	}
+	return t.enter(ctx)
+}
+
+// occupied says whether enter would wait now.
+func (t *turnstile) occupied() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.busy
+}
+
 func (t *turnstile) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

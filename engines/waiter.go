@@ -16,6 +16,8 @@ const (
 	In Interest = 1 << iota
 	Out
 	Gone
+
+	odds // the peer has ended, or has something out of band: from an edge only
 )
 
 // A waiter is how a flow of control waits for its descriptor. There are three ways: with ppoll, which holds the calling
@@ -39,7 +41,6 @@ type waiter struct {
 // A side is one direction of a waiter.
 type side struct {
 	poked  atomic.Bool
-	roused chan struct{}   // of a driven one: a token after a poke
 	ctx    context.Context // the one the hook below is for
 	unhook func() bool
 	fds    [2]raw.PollFd // of ppoll
@@ -55,6 +56,9 @@ func (w *waiter) side(want Interest) *side {
 
 // hook makes the end of ctx poke the waiter. It stays for the next wait, which nearly always has the same ctx.
 func (w *waiter) hook(s *side, ctx context.Context) {
+	if f, ok := ctx.(*Fiber); ok {
+		ctx = f.Context
+	}
 	if ctx == s.ctx || ctx == w.base || ctx.Done() == nil {
 		return
 	}
@@ -70,12 +74,7 @@ func (w *waiter) poke() {
 	w.out.poked.Store(true)
 	switch {
 	case w.driven != nil:
-		for _, s := range []*side{&w.in, &w.out} {
-			select {
-			case s.roused <- struct{}{}:
-			default: // there is one already
-			}
-		}
+		w.driven.poke()
 	case w.parked != nil:
 		w.parked.poke()
 	case w.by != nil:
@@ -88,8 +87,11 @@ func (w *waiter) poke() {
 // wait returns what is ready of what is wanted, or nothing at all when it was poked and the caller should look again.
 func (w *waiter) wait(ctx context.Context, want Interest) (Interest, error) {
 	if w.driven != nil {
+		if f := w.driven.fiber(); f != nil {
+			return w.driven.await(ctx, f, w, want)
+		}
 		r := &request{kind: toWait, want: want}
-		_, err := w.driven.await(ctx, w, r)
+		_, err := w.driven.request(ctx, w, r)
 		return r.ready, err
 	}
 	if w.by != nil {

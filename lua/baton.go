@@ -26,6 +26,7 @@ type waiter struct {
 	flow  *flow
 	timer *timerEntry
 	limit *limit // the innermost fiber.timeout that it waits in
+	host  Host   // to be told of the turn, too; nil where a goroutine waits for it
 }
 
 func newWaiter(f *flow) *waiter { return &waiter{turn: make(chan struct{}, 1), flow: f} }
@@ -47,8 +48,10 @@ func (b *baton) take(w *waiter) {
 		return
 	}
 	b.enqueue(w)
+	h := w.flow.hosted()
+	w.host = h
 	b.mu.Unlock()
-	<-w.turn
+	w.await(h)
 }
 
 // takeUntil waits for the baton, or for done; it says whether it has the baton.
@@ -123,7 +126,7 @@ func (b *baton) passLocked() {
 			continue
 		}
 		w.state, b.holder = idle, w.flow
-		w.turn <- struct{}{}
+		w.grant()
 		return
 	}
 	b.held, b.holder = false, nil
@@ -141,8 +144,14 @@ func (b *baton) park(w *waiter, env *Env, arrange func()) error {
 	if arrange != nil {
 		arrange()
 	}
+	h := w.flow.hosted()
+	w.host = h
 	b.passLocked()
 	b.mu.Unlock()
+	if h != nil {
+		b.awaitOn(h, w, env)
+		return w.why
+	}
 	select {
 	case <-w.turn:
 		return w.why
@@ -182,7 +191,7 @@ func (b *baton) ready(w *waiter, why error) {
 	}
 	w.limit.leave(w)
 	if b.free(w) {
-		w.turn <- struct{}{}
+		w.grant()
 	} else {
 		b.join(w)
 	}

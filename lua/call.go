@@ -84,8 +84,17 @@ func (c *Call) Options(n int, set *OptionSet, into any) {
 
 // Block runs do without the baton. do must return soon after the context is done.
 func (c *Call) Block(do func(ctx context.Context)) {
+	c.without(c.env.flow.block, do)
+}
+
+// Wait is Block for what knows itself how to wait on a Host: the methods of a connection.
+func (c *Call) Wait(do func(ctx context.Context)) {
+	c.without(c.env.flow.outdoors, do)
+}
+
+func (c *Call) without(baton func(func()), do func(ctx context.Context)) {
 	var crash any
-	c.env.flow.block(func() {
+	baton(func() {
 		defer func() { crash = recover() }()
 		do(c.env)
 	})

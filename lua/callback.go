@@ -30,12 +30,18 @@ func (cb Callback) Env() *Env {
 // as that of a Scope; the call then runs in the scope and the place of whoever handed the function over. A bound
 // function without a context holds the baton and must not Call.
 func (cb Callback) Call(ctx context.Context, args ...any) ([]Value, error) {
+	return cb.CallOn(nil, ctx, args...)
+}
+
+// CallOn is Call from a goroutine that may be one that a host runs.
+func (cb Callback) CallOn(h Host, ctx context.Context, args ...any) ([]Value, error) {
 	w := cb.env.w
 	env := EnvOf(ctx)
 	if env != nil && env.w == w && env.flow.backIn(env.th) {
 		return cb.inline(ctx, env, args)
 	}
 	f := w.borrowFlow()
+	f.host = h
 	defer w.returnFlow(f)
 	e := *cb.env
 	if env != nil && env.w == w {

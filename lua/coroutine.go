@@ -33,6 +33,7 @@ type coroutine struct {
 	values  []glua.LValue // what is handed over
 	err     *thrown       // how it ended, with out
 	prev    *coroutine    // the one that resumed this one
+	host    Host          // of the resumer, to be told of the hand-over back; or nil
 }
 
 const (
@@ -76,6 +77,8 @@ func (t *thread) resume(env *Env, args []glua.LValue) ([]glua.LValue, *thrown) {
 		c.prev.status.Store(isNormal)
 	}
 	c.values, c.err = args, nil
+	h := f.hosted()
+	c.host = h
 	if c.flow == nil {
 		c.start(t, env)
 	} else {
@@ -87,7 +90,7 @@ func (t *thread) resume(env *Env, args []glua.LValue) ([]glua.LValue, *thrown) {
 		env.strand.at = c.flow
 		c.in <- struct{}{}
 	}
-	<-c.out
+	c.await(h)
 	env.strand.at = f
 	c.flow.depth -= f.depth
 	if c.prev != nil {
@@ -120,14 +123,36 @@ func (c *coroutine) run(f *flow, env *Env, fn glua.LValue) {
 	rets, err := f.protect(env, fn, args)
 	c.values, c.err = rets, err
 	c.status.Store(isDead)
+	c.giveBack()
+}
+
+// giveBack hands over to the resumer.
+func (c *coroutine) giveBack() {
+	h := c.host
 	c.out <- struct{}{}
+	if h != nil {
+		h.Unpark()
+	}
+}
+
+// await waits for the hand-over back.
+func (c *coroutine) await(h Host) {
+	for h != nil {
+		select {
+		case <-c.out:
+			return
+		default:
+			h.Park()
+		}
+	}
+	<-c.out
 }
 
 // yield hands values back to the resumer and waits to be resumed.
 func (c *coroutine) yield(values []glua.LValue) []glua.LValue {
 	c.values = values
 	c.status.Store(isSuspended)
-	c.out <- struct{}{}
+	c.giveBack()
 	<-c.in
 	if c.status.Load() == isKilled {
 		c.flow.dead.Store(true)

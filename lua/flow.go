@@ -26,6 +26,7 @@ type flow struct {
 	dead    atomic.Bool                 // killed: its goroutine unwinds without the baton and touches nothing
 	outside atomic.Pointer[glua.LState] // the thread whose call is in a Go function, without the baton
 	strand  atomic.Pointer[strand]      // of the last one that ran it; for Interrupt
+	host    Host                        // runs the goroutine, or nil; see hosted
 }
 
 func (w *World) newFlow() *flow {
@@ -214,15 +215,20 @@ func (f *flow) adopt(old, env *Env) {
 	}
 }
 
-// block runs do without the baton. A panic in do goes on with the baton, as a Lua error.
+// block runs do, which may wait, without the baton. A panic in do goes on with the baton, as a Lua error.
 func (f *flow) block(do func()) {
+	f.outdoors(func() { f.aside(do) })
+}
+
+// outdoors is block for what knows itself how to wait on a host.
+func (f *flow) outdoors(do func()) {
 	th := f.threads[len(f.threads)-1]
 	f.outside.Store(th)
 	f.w.baton.pass()
 	defer func() {
 		for !f.dead.Load() && !f.outside.CompareAndSwap(th, nil) {
 			// A goroutine that do has left behind is in a callback of ours. It has to end first.
-			time.Sleep(100 * time.Microsecond)
+			f.aside(func() { time.Sleep(100 * time.Microsecond) })
 		}
 		if f.dead.Load() {
 			runtime.Goexit()

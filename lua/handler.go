@@ -45,7 +45,13 @@ func (h *Handler) seat() *seat {
 // Call takes the baton, calls the function with an object and more arguments, and gives the baton back. It gives the first
 // result.
 func (h *Handler) Call(object any, args ...Value) (Value, error) {
+	return h.CallOn(nil, object, args...)
+}
+
+// CallOn is Call from a goroutine that may be one that a host runs.
+func (h *Handler) CallOn(host Host, object any, args ...Value) (Value, error) {
 	s, w := h.seat(), h.cb.env.w
+	s.flow.host = host
 	strand := s.env.strand
 	s.flow.strand.Store(strand)
 	w.baton.take(s.flow.wait)
@@ -62,6 +68,7 @@ func (h *Handler) Call(object any, args ...Value) (Value, error) {
 	}
 	again := thrown == nil && fb == nil && strand.at == s.flow
 	s.flow.strand.Store(nil)
+	s.flow.host = nil
 	w.baton.pass()
 	if again && !strand.interrupted.Load() {
 		h.seats.Put(s)

@@ -81,7 +81,10 @@ func (w *World) borrowFlow() *flow {
 	return w.newFlow()
 }
 
-func (w *World) returnFlow(f *flow) { w.flows.Put(f) }
+func (w *World) returnFlow(f *flow) {
+	f.host = nil
+	w.flows.Put(f)
+}
 
 // looseGrace is how long a failed fiber waits for somebody to join it before its error is printed.
 const looseGrace = 250 * time.Millisecond

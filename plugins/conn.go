@@ -131,7 +131,7 @@ func (c *Conn) longest() int {
 func (c *Conn) recvInto(call *lua.Call, buf []byte, limit time.Duration) int {
 	n, err := c.TryRecv(buf)
 	if errors.Is(err, syscall.EAGAIN) {
-		call.Block(func(ctx context.Context) {
+		c.wait(call, func(ctx context.Context) {
 			ctx, cancel := within(ctx, limit)
 			defer cancel()
 			n, err = c.Recv(ctx, buf)
@@ -144,7 +144,7 @@ func (c *Conn) recvInto(call *lua.Call, buf []byte, limit time.Duration) int {
 func (c *Conn) recvText(call *lua.Call, limit time.Duration) int {
 	var text string
 	var err error
-	call.Block(func(ctx context.Context) {
+	c.wait(call, func(ctx context.Context) {
 		ctx, cancel := within(ctx, limit)
 		defer cancel()
 		text, err = c.RecvText(ctx, &recvBuffers)
@@ -158,7 +158,7 @@ func (c *Conn) recvText(call *lua.Call, limit time.Duration) int {
 func (c *Conn) recvWhole(call *lua.Call, limit time.Duration, get func(context.Context) ([]byte, error)) int {
 	var data []byte
 	var err error
-	call.Block(func(ctx context.Context) {
+	c.wait(call, func(ctx context.Context) {
 		ctx, cancel := within(ctx, limit)
 		defer cancel()
 		data, err = get(ctx)
@@ -183,6 +183,16 @@ func (c *Conn) received(call *lua.Call, data []byte, err error) int {
 	return call.Fail(Fault("recv", c.PeerName(), err))
 }
 
+// wait runs do, which waits for the connection, without the baton: where the calling flow and the connection are on one
+// loop's thread, that knows how.
+func (c *Conn) wait(call *lua.Call, do func(ctx context.Context)) {
+	if c.Fiber() != nil {
+		call.Wait(do)
+	} else {
+		call.Block(do)
+	}
+}
+
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return ctx, func() {}
@@ -198,7 +208,7 @@ func send(call *lua.Call) int {
 	if c.event {
 		n, err = c.Send(call.Env(), data)
 	} else {
-		call.Block(func(ctx context.Context) { n, err = c.Send(ctx, data) })
+		c.wait(call, func(ctx context.Context) { n, err = c.Send(ctx, data) })
 	}
 	if err != nil {
 		return call.Fail(Fault("send", c.PeerName(), err))

@@ -27,11 +27,10 @@ What is behind the figures, and what holds back those that are not reached:
   processes.
 - **process**: the child of a native handler is made by fork without exec, of a process that is ten times C's: copying its
   page tables, two hand-overs to the thread that makes children, and a goroutine that waits for the child's end.
-- **coroutine**: all system calls are made by one thread, which is the point of the model, and a fiber is a goroutine, which
-  Go runs on another one: each request is handed over twice. At 64 connections perf counted 0.8 switches of threads a
-  request, and 0.4 sleeps: the scheduler's thief sleeps 3 µs before it takes what the loop's thread has just made ready.
-  Switching goroutines on the loop's own thread (as iter.Pull does) would do away with it, but then a handler that
-  waits for anything else than a connection would have to be moved off that thread.
+- **coroutine**: a fiber is a goroutine to which the loop switches on its own thread (runtime coroswitch, by iter.Pull), and
+  which makes its calls itself: two system calls a request, as in C, and a tenth more CPU. What
+  a handler waits for beside its connections is waited for by another goroutine. Before, fibers ran on other threads, and
+  each request was handed over twice by Go's scheduler, at three times the CPU.
 - **Memory of a connection under an event loop**: one that says nothing is a row of 32 bytes in its loop's table, by
   descriptor, and what the way of waiting keeps (poll 12, uring 12); its Conn of 220 bytes is only made for a turn, unless
   a handler or a list may hold it, as on_data in Lua may. C has none at all: its state is the descriptor.

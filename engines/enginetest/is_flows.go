@@ -151,12 +151,13 @@ func IsCoroutine(ctx context.Context, start Starter) error {
 			if string(data) != "wait" {
 				return nil
 			}
-			select {
-			case <-waiting:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			engines.Aside(ctx, func() {
+				select {
+				case <-waiting:
+				case <-ctx.Done():
+				}
+			})
+			return ctx.Err()
 		})
 	}}
 	return with(ctx, start, app, func(s Running, addr string) error {

@@ -103,11 +103,28 @@ func (o *options) linear(env *lua.Env, model engines.Model, scope *lua.Scope) (e
 func linearApp(cb lua.Callback, scope *lua.Scope, warn *reporter) engines.App {
 	return engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
 		own := lua.NewScope(ctx, scope)
-		defer own.Close()
-		_, err := cb.Call(cb.Part(ctx, own), connOf(c, false))
+		defer closeAside(ctx, own)
+		_, err := cb.CallOn(hostOf(c), cb.Part(ctx, own), connOf(c, false))
 		warn.handler(ctx, err)
 		return err
 	}}
+}
+
+// hostOf is what runs the calling goroutine, if that is the flow of a connection on the thread of its loop.
+func hostOf(c *engines.Conn) lua.Host {
+	if f := c.Fiber(); f != nil {
+		return f
+	}
+	return nil
+}
+
+// closeAside closes what a handler has left open, which may have to wait.
+func closeAside(ctx context.Context, own *lua.Scope) {
+	if len(own.Open()) == 0 {
+		own.Close()
+		return
+	}
+	engines.Aside(ctx, own.Close)
 }
 
 func linearModels(env *lua.Env) []string {
@@ -127,7 +144,7 @@ func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	reply := func(name string, cb lua.Callback) func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
 		h := cb.Under(within(cb, scope))
 		return func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
-			out, err := h.Call(connOf(c, true), args...)
+			out, err := h.CallOn(hostOf(c), connOf(c, true), args...)
 			warn.handler(ctx, err)
 			if err != nil || out.IsNil() {
 				return nil, err
@@ -140,10 +157,10 @@ func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 			return s, err
 		}
 	}
-	call := func(cb lua.Callback) func(args ...any) error {
+	call := func(cb lua.Callback) func(c *engines.Conn, args ...any) error {
 		in := within(cb, scope)
-		return func(args ...any) error {
-			_, err := cb.Call(in, args...)
+		return func(c *engines.Conn, args ...any) error {
+			_, err := cb.CallOn(hostOf(c), in, append([]any{connOf(c, true)}, args...)...)
 			warn.handler(ctx, err)
 			return err
 		}
@@ -158,15 +175,15 @@ func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	}
 	if !o.OnReadable.IsNil() {
 		do := call(o.OnReadable)
-		app.Readable = func(c *engines.Conn) error { return do(connOf(c, true)) }
+		app.Readable = func(c *engines.Conn) error { return do(c) }
 	}
 	if !o.OnWritable.IsNil() {
 		do := call(o.OnWritable)
-		app.Writable = func(c *engines.Conn) error { return do(connOf(c, true)) }
+		app.Writable = func(c *engines.Conn) error { return do(c) }
 	}
 	if !o.OnClose.IsNil() {
 		do := call(o.OnClose)
-		app.Close = func(c *engines.Conn, why error) error { return do(connOf(c, true), closeReason(c, why)) }
+		app.Close = func(c *engines.Conn, why error) error { return do(c, closeReason(c, why)) }
 	}
 	return app
 }
