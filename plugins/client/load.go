@@ -174,6 +174,7 @@ func drive(ctx context.Context, env *lua.Env, o loadOptions) (*plugins.Load, err
 	}
 	place := o.Place(env)
 	during, end := plugins.During(ctx, place, "load", o.To)
+	defer newProgress(env, "load of "+o.To).watch(cfg.Limit)()
 	var r *load.Result
 	if o.calls() {
 		r, err = o.call(during, env, place, cfg)

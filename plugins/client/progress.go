@@ -45,6 +45,30 @@ func (p *progress) end() {
 	}
 }
 
+// watch shows how long something has been going on, of how long where that is known, until the function that it returns is
+// called.
+func (p *progress) watch(limit time.Duration) (end func()) {
+	over, gone := make(chan struct{}), make(chan struct{})
+	lua.Go("progress", func(error) {}, func() {
+		defer close(gone)
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+			text := fmt.Sprintf("%s: %.0f", p.what, time.Since(p.began).Seconds())
+			if limit > 0 {
+				text += fmt.Sprintf(" of %.0f", limit.Seconds())
+			}
+			p.say(text + " s")
+		}
+	})
+	return func() { close(over); <-gone; p.end() }
+}
+
 // crowd shows how far a crowd has come.
 func (p *progress) crowd(s crowd.Stats) {
 	failed := 0

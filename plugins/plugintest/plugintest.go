@@ -5,6 +5,7 @@ package plugintest
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -49,8 +50,16 @@ func NeedsLaboratories(t testing.TB) {
 // A World is a Lua world of some plugins, with what it printed.
 type World struct {
 	*lua.World
-	t   testing.TB
-	out output
+	t     testing.TB
+	out   output
+	shown output // the lines that tell how far something has come
+}
+
+// Shown is what was shown since it was last asked for of how far something has come, a line each; one that is empty takes the one
+// before it away.
+func (w *World) Shown() []string {
+	lines := strings.Split(w.shown.take(), "\n")
+	return lines[:len(lines)-1]
 }
 
 type output struct {
@@ -82,7 +91,8 @@ func New(t testing.TB, ps ...plugins.Plugin) *World {
 	before := census()
 	w := &World{t: t}
 	w.World, err = lua.New(lua.Config{Modules: set.Modules(), Stdout: &w.out, Stderr: &w.out,
-		Style: func() show.Options { return show.Options{Width: 80, Raw: true} }})
+		Status: func(text string) { io.WriteString(&w.shown, text+"\n") },
+		Style:  func() show.Options { return show.Options{Width: 80, Raw: true} }})
 	if err != nil {
 		t.Fatal(err)
 	}

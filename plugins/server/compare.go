@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -76,7 +77,9 @@ func compare(ctx context.Context, env *lua.Env, o compareOptions) (*ModelCosts, 
 		return nil, err
 	}
 	out := &ModelCosts{}
-	for _, m := range models {
+	defer env.World().Status("")
+	for i, m := range models {
+		env.World().Status(fmt.Sprintf("server.compare: %s, %d of %d", m.Name, i+1, len(models)))
 		row, err := o.row(ctx, env, m, request)
 		if ctx.Err() != nil {
 			break

@@ -1,6 +1,7 @@
 package std
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -209,4 +210,27 @@ end
 print((sources("127.0.0.1:0", {mode = "churn"})))  --> 8
 print(sources("127.0.0.1:0", {mode = "churn", from = "127.0.0.9"}))  --> 1	127.0.0.9
 print(sources("127.0.0.1:0", {mode = "echo"}))  --> 1	127.0.0.1`)
+}
+
+// Whoever waits for longer than a second is told how far it has come, and that is taken away at the end.
+func TestLoadTellsHowFar(t *testing.T) {
+	w := plugintest.New(t, All()...)
+	run := func(source string) []string {
+		t.Helper()
+		if _, err := w.Run(`local s = assert(server.start{model = "epoll", handler = "echo"}) ` + source + ` s:stop()`); err != nil {
+			t.Fatal(err)
+		}
+		return w.Shown()
+	}
+	if lines := run(`assert(client.load{to = s.addr, n = 1, seconds = 0.3})`); len(lines) != 0 {
+		t.Errorf("a short load shows %q", lines)
+	}
+	lines := run(`assert(client.load{to = s.addr, n = 1, seconds = 1.8})`)
+	if n := len(lines); n < 2 || !strings.HasPrefix(lines[0], "load of 127.0.0.1:") || !strings.HasSuffix(lines[0], " of 2 s") || lines[n-1] != "" {
+		t.Errorf("a long load shows %q", lines)
+	}
+	lines = run(`assert(server.compare{models = {"poll", "epoll"}, n = 1, seconds = 0.05})`)
+	if want := []string{"server.compare: poll, 1 of 2", "server.compare: epoll, 2 of 2", ""}; !slices.Equal(lines, want) {
+		t.Errorf("a comparison shows %q", lines)
+	}
 }
