@@ -36,6 +36,7 @@ func (w *World) openLibs() {
 	glua.OpenMath(L)
 	w.openNumbers()
 	w.openString()
+	w.openMore()
 	w.openCoroutine()
 	w.openLoader()
 	w.openSystem()
@@ -188,11 +189,11 @@ type loader struct {
 
 func (w *World) openLoader() {
 	L := w.seed
-	pkg := L.NewTable()
-	w.loader.loaded = L.NewTable()
+	pkg := L.CreateTable(0, 8)
+	w.loader.loaded = L.CreateTable(0, 16)
 	w.loader.pending = map[string]bool{}
 	pkg.RawSetString("loaded", w.loader.loaded)
-	pkg.RawSetString("preload", L.NewTable())
+	pkg.RawSetString("preload", L.CreateTable(0, 4))
 	pkg.RawSetString("path", glua.LString(w.searchPath()))
 	pkg.RawSetString("cpath", glua.LString(""))
 	pkg.RawSetString("config", glua.LString("/\n;\n?\n!\n-\n"))

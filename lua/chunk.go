@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
@@ -109,10 +110,10 @@ func unterminated(source string, fallback int) int {
 	return fallback
 }
 
-var compilePattern = regexp.MustCompile(`(?s)^compile error near line\((\d+)\) [^:]*: (.*)$`)
+var compilePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)^compile error near line\((\d+)\) [^:]*: (.*)$`) })
 
 func compileError(name string, err error) *SyntaxError {
-	if m := compilePattern.FindStringSubmatch(err.Error()); m != nil {
+	if m := compilePattern().FindStringSubmatch(err.Error()); m != nil {
 		line, _ := strconv.Atoi(m[1])
 		return &SyntaxError{Name: name, Line: line, Message: m[2]}
 	}

@@ -6,7 +6,7 @@ import (
 
 // coroutine.* of Lua 5.1, with isyieldable and close of later ones.
 func (w *World) openCoroutine() {
-	mod := w.seed.NewTable()
+	mod := w.seed.CreateTable(0, 8)
 	for name, fn := range map[string]glua.LGFunction{
 		"create": w.coCreate, "resume": coResume, "yield": coYield, "status": coStatus, "wrap": w.coWrap,
 		"running": coRunning, "isyieldable": coIsYieldable, "close": coClose,

@@ -45,18 +45,13 @@ func (w *World) addConstants(m *Module, tb *glua.LTable) error {
 	if len(m.Consts) == 0 {
 		return nil
 	}
-	docs := w.consts[tb]
-	if docs == nil {
-		docs = map[string]string{}
-		w.consts[tb] = docs
-	}
+	w.consts[tb] = append(w.consts[tb], m)
 	for i := range m.Consts {
 		c := &m.Consts[i]
 		if tb.RawGetString(c.Name) != glua.LNil {
 			return fmt.Errorf("%s.%s is declared twice", m.Name, c.Name)
 		}
 		tb.RawSetString(c.Name, w.toLua(c.in(w)))
-		docs[c.Name] = c.Doc
 	}
 	if m.Name != "" {
 		w.metaOf(m, tb).RawSetString("__index", w.seed.NewFunction(func(L *glua.LState) int {
@@ -65,6 +60,18 @@ func (w *World) addConstants(m *Module, tb *glua.LTable) error {
 		}))
 	}
 	return nil
+}
+
+// constDoc is what the constant of that name in a module's table is about, or "".
+func (w *World) constDoc(tb *glua.LTable, name string) string {
+	for _, m := range w.consts[tb] {
+		for _, c := range m.Consts {
+			if c.Name == name {
+				return c.Doc
+			}
+		}
+	}
+	return ""
 }
 
 func textOf(v glua.LValue) glua.LString {
@@ -89,7 +96,7 @@ func (w *World) metaOf(m *Module, tb *glua.LTable) *glua.LTable {
 	if mt, ok := tb.Metatable.(*glua.LTable); ok {
 		return mt
 	}
-	mt := w.seed.NewTable()
+	mt := w.seed.CreateTable(0, 4)
 	mt.RawSetString("__metatable", glua.LString(m.Name))
 	tb.Metatable = mt
 	return mt

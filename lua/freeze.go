@@ -145,7 +145,7 @@ func (z *freezer) freeze(roots []root) ([]byte, error) {
 
 // always copies what the script has changed in a table of nsh's own.
 func (z *freezer) always(path string) error {
-	if v := z.w.find(path); v != nil && z.w.pristine.paths[v] == path {
+	if v := z.w.find(path); v != nil && z.w.pristine().paths[v] == path {
 		_, err := z.object(v, step{kind: byGlobal, name: path, parent: -1})
 		return err
 	}
@@ -178,7 +178,7 @@ func (z *freezer) object(v glua.LValue, by step) (int, error) {
 	}
 	switch x := v.(type) {
 	case *glua.LTable:
-		if path, ok := z.w.pristine.paths[x]; ok {
+		if path, ok := z.w.pristine().paths[x]; ok {
 			return z.add(x, by, objPath, path), nil
 		}
 		if by.kind == byMeta {
@@ -201,7 +201,7 @@ func (z *freezer) object(v glua.LValue, by step) (int, error) {
 }
 
 func (z *freezer) function(fn *glua.LFunction, by step) (int, error) {
-	if path, ok := z.w.pristine.paths[fn]; ok {
+	if path, ok := z.w.pristine().paths[fn]; ok {
 		return z.add(fn, by, objPath, path), nil
 	}
 	if b := z.w.bounds[fn]; b != nil && b.typ != nil {

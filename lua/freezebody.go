@@ -77,7 +77,7 @@ func (z *freezer) changes(i int, tb *glua.LTable) error {
 		z.bodies = binary.AppendUvarint(z.bodies, 0)
 		return nil
 	}
-	keys, values := z.w.pristine.changed(tb)
+	keys, values := z.w.pristine().changed(tb)
 	z.bodies = binary.AppendUvarint(z.bodies, uint64(len(keys)))
 	for j, k := range keys {
 		if err := z.pair(i, k, values[j]); err != nil {
@@ -126,7 +126,7 @@ func (z *freezer) global(i int, name string) error {
 	}
 	z.globals[name] = true
 	v, by := z.w.seed.G.Global.RawGetString(name), step{kind: byGlobal, parent: i, name: name}
-	before, was := z.w.pristine.tables[z.w.seed.G.Global][glua.LString(name)]
+	before, was := z.w.pristine().tables[z.w.seed.G.Global][glua.LString(name)]
 	if v == before || !was && v == glua.LNil {
 		switch v.(type) {
 		case *glua.LTable, *glua.LFunction: // what the script has changed in it

@@ -3,6 +3,7 @@ package lua
 import (
 	"fmt"
 	"regexp"
+	"sync"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -40,7 +41,7 @@ func (z *freezer) way(by step) string {
 	return expr + " (" + where + ")"
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
 
 // maxWay bounds the expressions of messages.
 const maxWay = 12
@@ -70,7 +71,7 @@ func (z *freezer) steps(by step, depth int) (expr, where string) {
 	}
 	switch by.kind {
 	case byField:
-		if s, ok := by.key.(glua.LString); ok && plainName.MatchString(string(s)) {
+		if s, ok := by.key.(glua.LString); ok && plainName().MatchString(string(s)) {
 			return expr + "." + string(s), where
 		}
 		return expr + "[" + describe(by.key) + "]", where

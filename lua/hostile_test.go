@@ -44,6 +44,7 @@ func TestHostile(t *testing.T) {
 		`unpack({}, 1, 1e8)`, `("x"):rep(1e6):byte(1, -1)`, `string.char(unpack({}, 1, 1e6))`,
 		`for i = 1, 1e9 do fiber.spawn(function() end):cancel() end`, `while true do fiber.spawn(fiber.yield) fiber.yield() end`,
 		`while true do collectgarbage() end`,
+		`table.move({}, 1, 1e15, 2)`, `table.move({}, 1, 1e15, 1, {})`, `utf8.len(("x"):rep(2^27))`,
 		`local t = {} t[1] = t print(t) print({t, {t}})`,
 		`print(("\27]52;c;aGk=\7"):rep(10))`,
 		`fiber.all{}`, `fiber.sleep(math.huge)`, `fiber.timeout(math.huge, fiber.sleep, math.huge)`,

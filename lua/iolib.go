@@ -13,7 +13,7 @@ import (
 // openIO is Lua's io, on nsh's own Files.
 func (w *World) openIO() *glua.LTable {
 	L := w.seed
-	mod := L.NewTable()
+	mod := L.CreateTable(0, 16)
 	L.SetGlobal("io", mod)
 	std := map[string]*File{
 		"stdin":  {name: "stdin", f: os.Stdin, plain: isPlain(os.Stdin)},

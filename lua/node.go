@@ -231,7 +231,7 @@ func (w *World) namesOf(v glua.LValue) []Name {
 				n := Name{Name: string(name), Kind: typeName(val)}
 				if fn, ok := val.(*glua.LFunction); ok && w.bounds[fn] != nil {
 					n.Doc = Summary(w.bounds[fn].decl.Doc)
-				} else if doc := w.consts[x][string(name)]; doc != "" {
+				} else if doc := w.constDoc(x, string(name)); doc != "" {
 					n.Doc = Summary(doc)
 				}
 				out = append(out, n)

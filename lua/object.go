@@ -53,7 +53,7 @@ func (w *World) meta(t *typeInfo) *glua.LTable {
 		t.names = append(t.names, f.Name)
 	}
 	sort.Strings(t.names)
-	mt := w.seed.NewTable()
+	mt := w.seed.CreateTable(0, 8)
 	t.mt = mt
 	mt.RawSetString("__metatable", glua.LString(t.decl.Name))
 	mt.RawSetString("__tostring", w.seed.NewFunction(t.tostring))

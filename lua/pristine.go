@@ -1,7 +1,9 @@
 package lua
 
 import (
+	"slices"
 	"strings"
+	"sync"
 
 	glua "github.com/yuin/gopher-lua"
 )
@@ -13,42 +15,61 @@ type pristine struct {
 	tables map[*glua.LTable]map[glua.LValue]glua.LValue
 }
 
+// A noted is a table below the globals as it was in the beginning.
+type noted struct {
+	tb     *glua.LTable
+	path   string // with a dot; the globals have none
+	fields []field
+}
+
+type field struct{ k, v glua.LValue }
+
 // maxPath bounds how deep below the globals something of nsh's own can be.
 const maxPath = 4
 
+// notePristine notes what there is; most scripts have no use for more.
 func (w *World) notePristine() {
-	p := &pristine{paths: map[glua.LValue]string{}, tables: map[*glua.LTable]map[glua.LValue]glua.LValue{}}
-	p.note(w.seed.G.Global, "", 0)
-	w.pristine = p
+	notes := noteTables(nil, w.seed.G.Global, "", 0)
+	w.pristine = sync.OnceValue(func() *pristine { return newPristine(notes) })
 }
 
-func (p *pristine) note(tb *glua.LTable, prefix string, depth int) {
-	was := map[glua.LValue]glua.LValue{}
-	p.tables[tb] = was
-	var inner []string
+func noteTables(notes []noted, tb *glua.LTable, path string, depth int) []noted {
+	n := noted{tb: tb, path: path}
 	for k, v := tb.Next(glua.LNil); k != glua.LNil; k, v = tb.Next(k) {
-		was[k] = v
-		name, ok := k.(glua.LString)
-		if !ok {
-			continue
+		n.fields = append(n.fields, field{k, v})
+	}
+	notes = append(notes, n)
+	if depth == maxPath {
+		return notes
+	}
+	for _, f := range n.fields { // when all of the table's are there: the short names come first
+		name, isText := f.k.(glua.LString)
+		inner, isTable := f.v.(*glua.LTable)
+		if isText && isTable && !slices.ContainsFunc(notes, func(n noted) bool { return n.tb == inner }) {
+			notes = noteTables(notes, inner, path+string(name)+".", depth+1)
 		}
-		switch v.(type) {
-		case *glua.LTable, *glua.LFunction:
-			if _, known := p.paths[v]; known {
+	}
+	return notes
+}
+
+func newPristine(notes []noted) *pristine {
+	p := &pristine{paths: map[glua.LValue]string{}, tables: map[*glua.LTable]map[glua.LValue]glua.LValue{}}
+	for _, n := range notes {
+		was := make(map[glua.LValue]glua.LValue, len(n.fields))
+		p.tables[n.tb] = was
+		for _, f := range n.fields {
+			was[f.k] = f.v
+			name, isText := f.k.(glua.LString)
+			if _, known := p.paths[f.v]; known || !isText {
 				continue
 			}
-			p.paths[v] = prefix + string(name)
-			if _, ok := v.(*glua.LTable); ok && depth < maxPath {
-				inner = append(inner, string(name))
+			switch f.v.(type) {
+			case *glua.LTable, *glua.LFunction:
+				p.paths[f.v] = n.path + string(name)
 			}
 		}
 	}
-	for _, name := range inner { // the short names first
-		next := tb.RawGetString(name).(*glua.LTable)
-		if p.tables[next] == nil {
-			p.note(next, prefix+name+".", depth+1)
-		}
-	}
+	return p
 }
 
 // find is what a path leads to in this world, or nil.

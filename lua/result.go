@@ -210,28 +210,33 @@ func pushFault(L *glua.LState, err error) int {
 	return 2
 }
 
-// number is a Lua value as a whole number in a range, for the library's own functions.
-func wholeArg(L *glua.LState, n int, fn, param string, def int) int {
+// numberArg is an argument that is a number, or the numeral of one: Lua's own library takes them.
+func numberArg(L *glua.LState, n int, fn, param string) float64 {
 	v := L.Get(n)
-	if v == glua.LNil && def != required {
-		return def
-	}
 	num, ok := v.(glua.LNumber)
-	if s, isText := v.(glua.LString); isText { // Lua's own library takes numerals
-		n, isNumeral := parseNumber(string(s))
-		num, ok = glua.LNumber(n), isNumeral
+	if s, isText := v.(glua.LString); isText {
+		f, isNumeral := parseNumber(string(s))
+		num, ok = glua.LNumber(f), isNumeral
 	}
-	f := float64(num)
-	if !ok || math.IsNaN(f) {
+	if !ok || math.IsNaN(float64(num)) {
 		L.RaiseError("%s: argument %d (%s): number expected, got %s", fn, n, param, describe(v))
 	}
-	switch {
+	return float64(num)
+}
+
+// wholeArg is an argument as a whole number in a range, for the library's own functions.
+func wholeArg(L *glua.LState, n int, fn, param string, def int) int {
+	if def != required && L.Get(n) == glua.LNil {
+		return def
+	}
+	switch f := numberArg(L, n, fn, param); {
 	case f > math.MaxInt32:
 		return math.MaxInt32
 	case f < math.MinInt32:
 		return math.MinInt32
+	default:
+		return int(f)
 	}
-	return int(f)
 }
 
 const required = math.MinInt

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nsh-lab/nsh/lua/show"
@@ -74,7 +75,7 @@ func (w *World) Exited() *ExitError {
 // Done is closed when the world ends: by Close, or by os.exit in any of its fibers.
 func (w *World) Done() <-chan struct{} { return w.root.ctx.Done() }
 
-var positionPattern = regexp.MustCompile(`^([^\n:]+):(\d+): ?`)
+var positionPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([^\n:]+):(\d+): ?`) })
 
 // scriptError takes apart what was thrown. The baton need not be held: the text of an object is its own.
 func (w *World) scriptError(t *thrown) *ScriptError {
@@ -83,7 +84,7 @@ func (w *World) scriptError(t *thrown) *ScriptError {
 	switch v := t.value.(type) {
 	case glua.LString:
 		e.Message = string(v)
-		if m := positionPattern.FindStringSubmatch(e.Message); m != nil {
+		if m := positionPattern().FindStringSubmatch(e.Message); m != nil {
 			e.File, e.Message = m[1], e.Message[len(m[0]):]
 			e.Line, _ = strconv.Atoi(m[2])
 			e.Message = plainer(e.Message)
@@ -108,12 +109,14 @@ func (w *World) scriptError(t *thrown) *ScriptError {
 	return e
 }
 
-var indexPattern = regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '([^']*)'`)
+var indexPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '([^']*)'`)
+})
 
 // plainer says some of gopher-lua's messages as C Lua does.
 func plainer(m string) string {
 	m = strings.ReplaceAll(m, "attempt to call a non-function object", "attempt to call a value that is not a function")
-	return indexPattern.ReplaceAllString(m, "attempt to index a $1 value (field '$2')")
+	return indexPattern().ReplaceAllString(m, "attempt to index a $1 value (field '$2')")
 }
 
 func show1(e *ScriptError) string { return show.Escape(e.Error()) }

@@ -26,7 +26,7 @@ func (w *World) openString() {
 	}
 	mod.RawSetString("gfind", glua.LNil)
 	mod.RawSetString("__index", glua.LNil) // gopher-lua's string table is its own metatable
-	mt := w.seed.NewTable()
+	mt := w.seed.CreateTable(0, 4)
 	mt.RawSetString("__index", mod)
 	mt.RawSetString("__metatable", glua.LString("string"))
 	w.seed.SetMetatable(glua.LString(""), mt)

@@ -99,7 +99,7 @@ func (t *thawer) thaw() []glua.LValue {
 func (t *thawer) make() thawed {
 	switch kind := t.byte(); kind {
 	case objTable:
-		return thawed{kind: kind, v: t.w.seed.NewTable()}
+		return thawed{kind: kind, v: t.w.seed.CreateTable(0, 4)}
 	case objCell:
 		return thawed{kind: kind, cell: &glua.Upvalue{}}
 	case objFunction:

@@ -44,7 +44,7 @@ type World struct {
 	idle     []*glua.LState
 	types    map[reflect.Type]*typeInfo
 	bounds   map[*glua.LFunction]*bound
-	consts   map[*glua.LTable]map[string]string // what the constants of a module are about
+	consts   map[*glua.LTable][]*Module // those whose constants are in a table
 	objects  objectTable
 	fiberID  int
 	loader   loader
@@ -52,10 +52,10 @@ type World struct {
 	output   *File // where io.write writes
 	stdFiles map[string]*File
 
-	above    *World    // of an isolate: the world that it was made by
-	library  *library  // isolates share it
-	origins  *origins  // apart from the world, for clean-ups that must not keep it; isolates share it
-	pristine *pristine // set once, by New
+	above    *World           // of an isolate: the world that it was made by
+	library  *library         // isolates share it
+	origins  *origins         // apart from the world, for clean-ups that must not keep it; isolates share it
+	pristine func() *pristine // set once, by New
 
 	witnesses witnesses
 	sources   *sources // apart from the world, for clean-ups that must not keep it
@@ -75,11 +75,14 @@ type World struct {
 // started is the zero of fiber.now: monotonic, and the same for all worlds of the process.
 var started = time.Now()
 
+// usualFuncs is about how many functions the plugins that ship declare.
+const usualFuncs = 128
+
 // New makes a World with the library of Lua 5.1 as nsh has it, and the modules.
 func New(cfg Config) (*World, error) {
 	w := &World{
-		cfg: cfg, library: &library{}, origins: &origins{}, sources: &sources{}, types: map[reflect.Type]*typeInfo{}, bounds: map[*glua.LFunction]*bound{},
-		consts: map[*glua.LTable]map[string]string{}, objects: newObjectTable(), states: map[reflect.Type]any{},
+		cfg: cfg, library: &library{}, origins: &origins{}, sources: &sources{}, types: map[reflect.Type]*typeInfo{}, bounds: make(map[*glua.LFunction]*bound, usualFuncs),
+		consts: map[*glua.LTable][]*Module{}, objects: newObjectTable(), states: map[reflect.Type]any{},
 		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
 	if w.cfg.Stdout == nil {
@@ -105,9 +108,7 @@ func New(cfg Config) (*World, error) {
 		}
 	}
 	w.openStdFiles()
-	if err := w.prelude(); err != nil {
-		return nil, err
-	}
+	w.setArg()
 	w.notePristine()
 	return w, nil
 }
@@ -134,7 +135,7 @@ func (w *World) addModule(m *Module) error {
 		if v, ok := tb.RawGetString(m.Name).(*glua.LTable); ok {
 			tb = v
 		} else {
-			tb = w.seed.CreateTable(0, len(m.Funcs))
+			tb = w.seed.CreateTable(0, len(m.Funcs)+len(m.Consts))
 			w.seed.G.Global.RawSetString(m.Name, tb)
 		}
 	}
@@ -178,9 +179,7 @@ func (w *World) Exec(ctx context.Context, c *Chunk, args ...any) ([]Value, error
 	}
 	defer w.baton.pass()
 	w.objects.sweep()
-	if w.pristine != nil { // the prelude's functions are named, and not copied
-		w.origins.remember(c)
-	}
+	w.origins.remember(c)
 	fn := w.seed.NewFunctionFromProto(c.proto)
 	if args == nil { // a script's arguments are its main chunk's ..., too
 		for _, a := range w.cfg.Args {

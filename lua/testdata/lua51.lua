@@ -4,7 +4,7 @@
 -- fractions (gopher-lua writes all digits), the sign of nan, texts of messages other than error's own, and what nsh
 -- takes from later versions: %s of any value, assert without a position, coroutines of Go functions.
 
-if not bit then dofile("prelude.lua") end
+if not bit then dofile("testdata/more.lua") end
 
 local function show(v)
   if type(v) == "string" then
@@ -261,11 +261,31 @@ bit.band(-1, 255), bit.bor(1, 2, 4, 8), bit.bxor(), bit.band(5)
 bit.lshift(1, 31), bit.lshift(1, 32), bit.lshift(3, 31), bit.rshift(2^31, 31), bit.rshift(5, 1), bit.rshift(-1, 28)
 bit.tohex(255), bit.tohex(255, 2), bit.tohex(-1)
 pcall(bit.band, 1.5)
-pcall(function() return bit.band(1, "x") end)
 utf8.len("h\195\169llo"), utf8.len(""), utf8.len("\226\130\172"), utf8.len("\240\159\152\128")
 utf8.len("\255"), utf8.len("a\195")
 utf8.len("a\128b")
 utf8.char(72, 233, 8364, 128512), utf8.char()
+bit.band(2^32 + 5, 7), bit.bor(-2^31, 1), bit.bxor(2^53, 1), bit.band(-2^40 - 1, 255), bit.bnot(2^32 - 1)
+pcall(bit.bor, 1/0), pcall(bit.bor, 0/0), pcall(bit.bor, "1"), pcall(bit.bnot), pcall(bit.bxor, 1, nil, 2)
+pcall(bit.bor, 1, {} ~= nil)
+bit.lshift(1, "4"), bit.lshift(1, -1), bit.lshift(5, 0.5) < 8, bit.lshift(1, 1000) ~= 0, bit.rshift(1, -4), bit.rshift(-1, 32)
+bit.lshift(1)
+bit.rshift(1, {})
+bit.tohex(1, 0), bit.tohex(2^32 + 10, 12), bit.tohex(171, "3")
+bit.tohex(1, 100)
+table.move({1, 2}, 1, 2, 2^40)[2^40 + 1]
+table.move(setmetatable({}, {__index = function(_, i) return i * i end}), 1, 4, 1, {})
+(function() local t = {} table.move({1, 2, 3}, 1, 3, 1, setmetatable({}, {__newindex = function(_, i, v) t[i] = -v end})) return t end)()
+table.move(nil, 1, 2, 3)
+table.move({}, 1, 2)
+table.move({1, 2, 3}, 1.5, 3, 1)
+(function() local a, b = {}, {} return table.move(a, 1, 0, 1) == a, table.move(a, 1, 0, 1, b) == b end)()
+table.pack(nil, nil).n, table.pack().n, table.pack(1, nil).n
+utf8.len("\237\160\128"), utf8.len("\192\128"), utf8.len("\193\191"), utf8.len("\224\128\128"), utf8.len("\244\191\191\191")
+utf8.len("\245\128\128\128"), utf8.len("ab\226\130"), utf8.len("\226\130a"), utf8.len("\240\159\152"), utf8.len("\128")
+utf8.char(127, 128, 2047, 2048, 55296, 65535, 65536, 1114111)
+utf8.char({})
+#utf8.charpattern, utf8.charpattern
 (function() local t = {} for c in ("h\195\169\226\130\172"):gmatch(utf8.charpattern) do t[#t + 1] = #c end return t end)()
 ]==]
 

@@ -1,4 +1,5 @@
--- What Lua 5.1 lacks and people miss. Each world runs this once.
+-- What nsh has besides the library of Lua 5.1, in Lua: the yardstick that the same in Go (morelib.go, bitlib.go, utf8lib.go) is
+-- compared with.
 
 function table.pack(...)
   return {n = select("#", ...), ...}
@@ -32,8 +33,8 @@ do
   local function fold(name, keep)
     return function(first, ...)
       local acc = norm(first, name, 1)
-      for i, x in ipairs({...}) do
-        x = norm(x, name, i + 1)
+      for i = 1, select("#", ...) do
+        local x = norm((select(i, ...)), name, i + 1)
         local out, place, a = 0, 1, acc
         while a > 0 or x > 0 do
           local p, q = a % 2, x % 2
