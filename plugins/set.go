@@ -3,6 +3,7 @@ package plugins
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nsh-lab/nsh/engines"
 	"github.com/nsh-lab/nsh/lua"
@@ -12,12 +13,14 @@ import (
 type Set struct {
 	plugins []Plugin
 	models  []engines.Model
-	index   *lua.Index
+	index   func() (*lua.Index, error) // reads the declarations once
 }
 
-// NewSet checks plugins as a whole: no name twice, every need met, every declaration documented and sound.
+// NewSet checks plugins as a whole: no name twice, every need met. Their declarations are read when somebody asks for them:
+// to read them all takes longer than a short script; see Check.
 func NewSet(ps ...Plugin) (*Set, error) {
 	s := &Set{plugins: ps}
+	s.index = sync.OnceValues(func() (*lua.Index, error) { return lua.NewIndex(s.Modules()) })
 	seen := map[string]string{}
 	claim := func(kind, name, by string) error {
 		if name == "" {
@@ -59,7 +62,7 @@ func NewSet(ps ...Plugin) (*Set, error) {
 	if err := s.needs(); err != nil {
 		return nil, err
 	}
-	return s, s.declarations()
+	return s, nil
 }
 
 func (s *Set) needs() error {
@@ -77,14 +80,15 @@ func (s *Set) needs() error {
 	return nil
 }
 
-// declarations compiles every signature, so that a mistake is found when the shell is built.
-func (s *Set) declarations() (err error) {
+// Check compiles every signature, so that a declaration that is wrong or has no documentation is found now and not when a
+// script calls it. The prompt does so, and every test that has a world of plugintest.
+func (s *Set) Check() error {
 	for _, m := range s.Modules() {
 		if m.Name != "" && m.Doc == "" {
 			return fmt.Errorf("module %s has no Doc", m.Name)
 		}
 	}
-	s.index, err = lua.NewIndex(s.Modules())
+	_, err := s.index()
 	return err
 }
 
@@ -100,8 +104,15 @@ func (s *Set) Modules() []lua.Module {
 // Models are all server models, in the order of the list.
 func (s *Set) Models() []engines.Model { return s.models }
 
-// Index is the declarations, for help, completion and the reference.
-func (s *Set) Index() *lua.Index { return s.index }
+// Index is the declarations, for help, completion and the reference. A declaration that is wrong, which Check tells, makes
+// it panic.
+func (s *Set) Index() *lua.Index {
+	x, err := s.index()
+	if err != nil {
+		panic(err)
+	}
+	return x
+}
 
 // Attach tells a world which set it was built from.
 func (s *Set) Attach(w *lua.World) { *lua.State(w, func() *Set { return &Set{} }) = *s }

@@ -51,6 +51,12 @@ func (a *app) main() int {
 		}).Stop()
 	}
 	asks := len(runs) == 0 || a.command.stay
+	if asks { // and Tab reads the declarations
+		if err := a.set.Check(); err != nil {
+			fmt.Fprintln(a.err, "nsh:", err)
+			return exitFailed
+		}
+	}
 	var editor lineEditor
 	var tab *tabCompleter
 	stdout, stderr := io.Writer(a.out), io.Writer(a.err)
@@ -76,7 +82,7 @@ func (a *app) main() int {
 	}
 	p := &prompt{session: s, editor: editor}
 	if tab != nil {
-		tab.know, tab.width, tab.block = worldKnowledge{s.world, s.index}, s.look.width, func() string { return p.typed }
+		tab.know, tab.width, tab.block = worldKnowledge{s.world, a.helper.index()}, s.look.width, func() string { return p.typed }
 		fmt.Fprint(stdout, banner(a.about(), s.look.width()))
 	}
 	code = p.loop()
@@ -145,7 +151,7 @@ func (a *app) held() bool {
 func (a *app) session(g *guard, stdout, stderr io.Writer, line *statusLine) (*session, error) {
 	a.helper.out = stdout
 	s := &session{
-		index: a.helper.index, guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
+		guard: g, look: lookOf(a.out, a.command.noColor, a.getenv),
 		out: stdout, err: stderr, texts: map[string]string{}, json: a.command.json,
 	}
 	if s.look.terminal {

@@ -61,19 +61,13 @@ func Main(ps ...plugins.Plugin) int {
 
 // run is nsh in this very process.
 func (a *app) run(ps []plugins.Plugin) int {
-	if err := a.declare(ps); err != nil {
+	var err error
+	if a.set, err = plugins.NewSet(ps...); err != nil {
 		fmt.Fprintln(a.err, "nsh:", err)
 		return exitFailed
 	}
+	a.helper = newHelper(a.set)
 	return a.main()
-}
-
-// declare reads what the plugins declare.
-func (a *app) declare(ps []plugins.Plugin) (err error) {
-	if a.set, err = plugins.NewSet(ps...); err == nil {
-		a.helper, err = newHelper(a.set)
-	}
-	return err
 }
 
 func playRole(args []string, ps []plugins.Plugin) int {

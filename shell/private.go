@@ -135,8 +135,6 @@ func inside(args []string, ps []plugins.Plugin) int {
 	if limits.Memory > 0 {
 		debug.SetMemoryLimit(int64(limits.Memory / 10 * 8)) // the collector takes pains before the kernel says no
 	}
-	declared := make(chan error, 1)
-	lua.Go("plugins", func(err error) { declared <- err }, func() { declared <- a.declare(ps) }) // while the kernel mounts
 	root := fence.AllFiles
 	if a.held() {
 		root = fence.NoFiles
@@ -156,9 +154,5 @@ func inside(args []string, ps []plugins.Plugin) int {
 	if a.held() {
 		a.files = in.Files
 	}
-	if err := <-declared; err != nil {
-		fmt.Fprintln(a.err, "nsh:", err)
-		return exitFailed
-	}
-	return a.main()
+	return a.run(ps)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/lua/show"
@@ -140,14 +141,14 @@ func nearColumn(m mishap, line string) int {
 
 func distance(a, b int) int { return max(a-b, b-a) }
 
-var quoted = regexp.MustCompile(`'([^']+)'`)
+var quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`'([^']+)'`) })
 
 // suspects are the words of a message that may stand in the line, the most telling first: a quoted name, the argument,
 // the function. "server.start: option 'modle' unknown" has modle, then start; what was meant instead comes last.
 func suspects(message string) []string {
 	var words []string
 	said, _, _ := strings.Cut(message, "did you mean")
-	for _, q := range quoted.FindAllStringSubmatch(said, -1) {
+	for _, q := range quoted().FindAllStringSubmatch(said, -1) {
 		words = append(words, q[1])
 	}
 	var heads []string

@@ -16,7 +16,6 @@ import (
 // A session is one Lua world and the person, or the pipe, before it.
 type session struct {
 	world *lua.World
-	index *lua.Index
 	guard *guard
 	look  look
 	out   io.Writer

@@ -3,6 +3,7 @@ package shell
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -39,10 +40,9 @@ func newGuard() *guard {
 
 // notify is signal.Notify but for what was ignored when nsh was started: nohup means it.
 func notify(c chan<- os.Signal, signals ...os.Signal) {
-	for _, s := range signals {
-		if !signal.Ignored(s) {
-			signal.Notify(c, s)
-		}
+	signals = slices.DeleteFunc(signals, func(s os.Signal) bool { return signal.Ignored(s) })
+	if len(signals) > 0 { // none would be all
+		signal.Notify(c, signals...)
 	}
 }
 

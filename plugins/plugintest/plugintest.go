@@ -84,12 +84,10 @@ func (o *output) take() string {
 // New makes a world; the test's end closes it, and fails if it leaves a descriptor, goroutine, thread or child.
 func New(t testing.TB, ps ...plugins.Plugin) *World {
 	t.Helper()
-	set, err := plugins.NewSet(ps...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := newSet(t, ps)
 	before := census()
 	w := &World{t: t}
+	var err error
 	w.World, err = lua.New(lua.Config{Modules: set.Modules(), Stdout: &w.out, Stderr: &w.out,
 		Status: func(text string) { io.WriteString(&w.shown, text+"\n") },
 		Style:  func() show.Options { return show.Options{Width: 80, Raw: true} }})
@@ -104,6 +102,19 @@ func New(t testing.TB, ps ...plugins.Plugin) *World {
 		}
 	})
 	return w
+}
+
+// newSet is the set of ps, whose declarations are sound.
+func newSet(t testing.TB, ps []plugins.Plugin) *plugins.Set {
+	t.Helper()
+	set, err := plugins.NewSet(ps...)
+	if err == nil {
+		err = set.Check()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // Limit is how long a piece of Lua may take.
@@ -183,10 +194,7 @@ func (w *World) Fails(source, text string) {
 
 // Examples runs every Example of the plugins' declarations, each in a world of its own.
 func Examples(t *testing.T, ps ...plugins.Plugin) {
-	set, err := plugins.NewSet(ps...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := newSet(t, ps)
 	for _, path := range set.Index().Paths() {
 		e := set.Index().Find(path)
 		if e.Example == "" || e.Kind == "module" {

@@ -35,11 +35,11 @@ func definitionsOf(w *lua.World) *definitions {
 	return lua.State(w, func() *definitions { return &definitions{} })
 }
 
-var modelName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,39}$`)
+var modelName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,39}$`) })
 
 // define makes a model of a function. A name that is taken is refused: somebody would wonder which of the two ran.
 func define(env *lua.Env, name string, o defineOptions) error {
-	if !modelName.MatchString(name) {
+	if !modelName().MatchString(name) {
 		return lua.Misusef("name", "%.50q is no name for a model: a letter, then letters, digits, _ and -, up to 40 in all", name)
 	}
 	for _, m := range plugins.SetOf(env.World()).Models() {

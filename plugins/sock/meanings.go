@@ -168,9 +168,9 @@ func meaningOf(group, name string) string {
 
 // counterFields are the meanings as help shows them, one entry for each name.
 func counterFields() []lua.Field {
-	var out []lua.Field
-	at := map[string]int{}
-	for _, m := range meanings() {
+	all := meanings()
+	out, at := make([]lua.Field, 0, len(all)), make(map[string]int, len(all))
+	for _, m := range all {
 		doc := m.text + " (" + m.group + ")"
 		if i, twice := at[m.name]; twice {
 			out[i].Doc += "; " + doc

@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -204,8 +203,19 @@ func (o option) number64(value lua.Value) (float64, error) {
 
 // what is the option's line in the reference.
 func (o option) what() string {
-	return fmt.Sprintf("Option of %s: %s", map[int]string{unix.SOL_SOCKET: "SOL_SOCKET", unix.IPPROTO_IP: "IPPROTO_IP",
-		unix.IPPROTO_IPV6: "IPPROTO_IPV6", unix.IPPROTO_TCP: "IPPROTO_TCP"}[o.level], lowerFirst(o.doc))
+	return "Option of " + levelName(o.level) + ": " + lowerFirst(o.doc)
+}
+
+func levelName(level int) string {
+	switch level {
+	case unix.SOL_SOCKET:
+		return "SOL_SOCKET"
+	case unix.IPPROTO_IP:
+		return "IPPROTO_IP"
+	case unix.IPPROTO_IPV6:
+		return "IPPROTO_IPV6"
+	}
+	return "IPPROTO_TCP"
 }
 
 // lowerFirst begins a sentence that stands in the middle of another; names in capitals stay.
