@@ -52,8 +52,8 @@ type Func struct {
 	// reflection. Call stays the declaration that checks and documents.
 	Direct func(c *Call) int
 
-	// Words lists, for Tab, the strings that an option takes, where its tag cannot name them because they depend on the
-	// world: the models that its set has. It must not need the baton.
+	// Words lists, for Tab, the strings that an argument or an option takes, where a tag cannot name them, because they are
+	// many or depend on the world: the models that its set has. It must not need the baton.
 	Words map[string]func(w *World) []string
 
 	raw glua.LGFunction // this package's own, which work on the baton itself

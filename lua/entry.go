@@ -27,6 +27,7 @@ type ParamDoc struct {
 	Name     string
 	Type     string
 	Optional bool
+	Words    func(w *World) []string // what it may be, in one world; or nil
 }
 
 // An OptionDoc is one option of a function.
@@ -62,7 +63,7 @@ func functionEntry(path string, f *Func, self reflect.Type, names map[reflect.Ty
 		e.Kind = "method"
 	}
 	for _, pa := range p.params {
-		e.Params = append(e.Params, ParamDoc{pa.name, luaType(pa.typ, names), pa.optional})
+		e.Params = append(e.Params, ParamDoc{pa.name, luaType(pa.typ, names), pa.optional, f.Words[pa.name]})
 		if pa.typ.Kind() == reflect.Struct && pa.typ != valueType && pa.typ != callbackType {
 			set, err := compileOptions(pa.typ)
 			if err != nil {
@@ -74,8 +75,9 @@ func functionEntry(path string, f *Func, self reflect.Type, names map[reflect.Ty
 		}
 	}
 	for name := range f.Words {
-		if !slices.ContainsFunc(e.Options, func(o OptionDoc) bool { return o.Name == name }) {
-			return nil, fmt.Errorf("%s: Words are given for '%s', which is no option", path, name)
+		if !slices.ContainsFunc(e.Options, func(o OptionDoc) bool { return o.Name == name }) &&
+			!slices.ContainsFunc(e.Params, func(p ParamDoc) bool { return p.Name == name }) {
+			return nil, fmt.Errorf("%s: Words are given for '%s', which is no option and no argument", path, name)
 		}
 	}
 	e.Signature = signature(path, f.Params, p)

@@ -33,9 +33,9 @@ func ConnType() lua.Type {
 			{Name: "shutdown", Params: "[how]", Doc: "Ends one direction: \"write\" (the default) sends FIN and still receives, \"read\", or \"both\".", Call: shutdown},
 			{Name: "close", Doc: "Closes the connection. In an event handler what is queued is sent first.", Call: (*Conn).close},
 			{Name: "reset", Doc: "Ends the connection with RST instead of FIN; what is in flight is lost and nothing stays in TIME_WAIT.", Call: (*Conn).reset},
-			{Name: "get", Params: "option", Returns: "number or boolean | nil, err", Call: getOption,
+			{Name: "get", Params: "option", Returns: "number or boolean | nil, err", Call: getOption, Words: optionWords(),
 				Doc: "Reads a socket option by its kernel name, as in conn:get(\"SO_RCVBUF\")."},
-			{Name: "set", Params: "option, value", Call: setOption,
+			{Name: "set", Params: "option, value", Call: setOption, Words: optionWords(),
 				Doc: "Sets a socket option by its kernel name, as in conn:set(\"TCP_NODELAY\", true)."},
 			{Name: "info", Returns: "TCPInfo | nil, err", Call: (*Conn).info,
 				Doc: "The kernel's TCP_INFO, by its field names without tcpi_."},
@@ -65,6 +65,10 @@ func shutdown(c *Conn, how string) error {
 		return Fault("shutdown", c.PeerName(), c.Shutdown(how))
 	}
 	return lua.Misusef("how", "%.20q unknown; it is \"write\", \"read\" or \"both\"", how)
+}
+
+func optionWords() map[string]func(*lua.World) []string {
+	return map[string]func(*lua.World) []string{"option": func(*lua.World) []string { return engines.OptionNames() }}
 }
 
 func optionName(name string) (string, error) {

@@ -19,6 +19,8 @@ type knowledge interface {
 	names(path []string) []lua.Name
 	// options lists those of a function, by the name it is called by.
 	options(callee string) []lua.OptionDoc
+	// words lists what an argument of a function may be, by its number from 0.
+	words(callee string, number int) []string
 }
 
 // A candidate is one way to go on.
@@ -81,6 +83,12 @@ func (c *tabCompleter) candidates(s spot) []candidate {
 
 func (c *tabCompleter) values(s spot) []candidate {
 	var out []candidate
+	if s.option == "" {
+		for _, v := range c.know.words(s.callee, s.number) {
+			out = append(out, candidate{text: v, tail: s.quote})
+		}
+		return out
+	}
 	for _, o := range c.know.options(s.callee) {
 		if o.Name == s.option {
 			for _, v := range o.Enum {
@@ -224,31 +232,45 @@ func (k worldKnowledge) declared(path []string) []lua.Name {
 	return names
 }
 
-// options finds those of a function by its path, and those of a method by its name where all types that have such a
-// method agree: which type the variable holds is not asked.
+// options finds those of a function.
 func (k worldKnowledge) options(callee string) []lua.OptionDoc {
-	_, method, isMethod := strings.Cut(callee, ":")
-	if !isMethod {
-		if e := k.index.Find(callee); e != nil {
-			return k.inThisWorld(e.Options)
-		}
+	e := k.function(callee, func(e *lua.Entry) bool { return len(e.Options) > 0 })
+	if e == nil {
 		return nil
 	}
-	var found []lua.OptionDoc
+	return k.inThisWorld(e.Options)
+}
+
+// words finds those of an argument.
+func (k worldKnowledge) words(callee string, number int) []string {
+	has := func(e *lua.Entry) bool { return number < len(e.Params) && e.Params[number].Words != nil }
+	if e := k.function(callee, has); e != nil && has(e) {
+		return e.Params[number].Words(k.world)
+	}
+	return nil
+}
+
+// function finds a function by its path, and a method by its name where one type only has such a method that fits: which
+// type the variable holds is not asked.
+func (k worldKnowledge) function(callee string, fits func(*lua.Entry) bool) (found *lua.Entry) {
+	_, method, isMethod := strings.Cut(callee, ":")
+	if !isMethod {
+		return k.index.Find(callee)
+	}
 	for _, m := range k.index.Modules {
 		for _, t := range m.Entries {
 			for _, e := range t.Entries {
-				if e.Kind != "method" || e.Name != method || len(e.Options) == 0 {
+				if e.Kind != "method" || e.Name != method || !fits(e) {
 					continue
 				}
 				if found != nil {
 					return nil
 				}
-				found = e.Options
+				found = e
 			}
 		}
 	}
-	return k.inThisWorld(found)
+	return found
 }
 
 // inThisWorld adds the words that options take in this world.

@@ -35,6 +35,18 @@ func (fakeKnowledge) options(callee string) []lua.OptionDoc {
 	return nil
 }
 
+func (fakeKnowledge) words(callee string, number int) []string {
+	switch {
+	case callee == "server.test" && number == 0:
+		return []string{"select", "epoll"}
+	case callee == "conn:set" && number == 0:
+		return []string{"SO_RCVBUF", "SO_SNDBUF", "TCP_NODELAY"}
+	case callee == "conn:set" && number == 1:
+		return []string{"on"}
+	}
+	return nil
+}
+
 // TestComplete has | for the cursor; what comes after -> is the line with Tab pressed, and what is listed.
 func TestComplete(t *testing.T) {
 	for _, c := range []struct{ in, want, list string }{
@@ -57,6 +69,14 @@ func TestComplete(t *testing.T) {
 		{"a[1].st|", "a[1].st|", ""},
 		{"nowhere.|", "nowhere.|", ""},
 		{"_|", "_G|", ""},
+		{`server.test("|`, `server.test("|`, "epoll select"},
+		{`x = server.test( 'ep|`, `x = server.test( 'epoll'|`, ""},
+		{`conn:set("TCP|", true)`, `conn:set("TCP_NODELAY"|", true)`, ""},
+		{`conn:set("SO|`, `conn:set("SO_|`, ""},
+		{`conn:set(f(1, {2, 3}), "|`, `conn:set(f(1, {2, 3}), "on"|`, ""},
+		{`conn:set("a" .. "|`, `conn:set("a" .. "|`, ""},
+		{`conn:set({"|`, `conn:set({"|`, ""},
+		{`("|`, `("|`, ""},
 		{"ret|", "return|", ""},
 		{"server.start{|", "server.start{|", "addr handler model"},
 		{"server.start{ha|", "server.start{handler = |", ""},

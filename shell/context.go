@@ -13,7 +13,8 @@ type spot struct {
 	sep  string   // what stands between path and word: ".", ":" or ""
 
 	callee string   // spotOption, spotValue: the function whose options these are: "server.start", "conn:recv"
-	option string   // spotValue: the option whose value is being typed
+	option string   // spotValue: the option whose value is being typed; "" is an argument
+	number int      // of that argument, from 0
 	quote  string   // spotValue: what begins the value, and will end it
 	used   []string // spotOption: those that are given already
 }
@@ -72,22 +73,44 @@ func spotAt(text string) spot {
 	return s
 }
 
-// valueSpot is inside a half-typed string: the value of an option, where it stands as one.
+// valueSpot is inside a half-typed string: the value of an option or an argument, where it stands as one.
 func valueSpot(text string, toks []token) spot {
 	n := len(toks)
-	if n < 4 || !isOp(toks[n-2], "=") || toks[n-3].kind != tokName {
-		return spot{}
-	}
-	before := toks[:n-3]
-	open := openBrackets(before)
-	if len(open) == 0 || open[len(open)-1].callee == "" || !isOp(before[open[len(open)-1].at], "{") || !atKey(before) {
-		return spot{}
-	}
 	str := toks[n-1]
-	return spot{
-		kind: spotValue, word: str.text, quote: text[str.at : str.at+1],
-		callee: open[len(open)-1].callee, option: toks[n-3].text,
+	s := spot{kind: spotValue, word: str.text, quote: text[str.at : str.at+1]}
+	if n >= 4 && isOp(toks[n-2], "=") && toks[n-3].kind == tokName {
+		before := toks[:n-3]
+		open := openBrackets(before)
+		if len(open) == 0 || open[len(open)-1].callee == "" || !isOp(before[open[len(open)-1].at], "{") || !atKey(before) {
+			return spot{}
+		}
+		s.callee, s.option = open[len(open)-1].callee, toks[n-3].text
+		return s
 	}
+	before := toks[:n-1]
+	open := openBrackets(before)
+	if len(open) == 0 || !argument(before) || !isOp(before[open[len(open)-1].at], "(") {
+		return spot{}
+	}
+	b := open[len(open)-1]
+	s.callee, s.number = b.callee, commas(before[b.at+1:])
+	return s
+}
+
+// commas counts those that stand directly in a bracket.
+func commas(toks []token) (n int) {
+	depth := 0
+	for _, t := range toks {
+		switch {
+		case isOp(t, "{") || isOp(t, "(") || isOp(t, "["):
+			depth++
+		case isOp(t, "}") || isOp(t, ")") || isOp(t, "]"):
+			depth--
+		case depth == 0 && isOp(t, ","):
+			n++
+		}
+	}
+	return n
 }
 
 // openBrackets follows the brackets from the beginning; what a keyword closes does not matter here.

@@ -44,7 +44,7 @@ type Grades struct {
 
 func testFunc() lua.Func {
 	return lua.Func{Name: "test", Params: "name, options", Returns: "list of {name, what, holds, seen, why, seconds}", Call: conform,
-		Words: map[string]func(*lua.World) []string{"row": rowNames},
+		Words: map[string]func(*lua.World) []string{"row": rowNames, "name": modelNames},
 		Doc: `Runs the suite that nsh's own models pass on a model, one of its own or one from server.define, and prints which rows hold and what was seen where one does not.
 
 The result is the list of rows, with held, failed and skipped, how many of them there are. Each row starts servers of its own, with handlers in Go, and clients that know nothing of nsh. The rows count what this process has open and compare: nothing else should come and go meanwhile.`,

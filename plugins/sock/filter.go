@@ -116,15 +116,25 @@ func (q *query) open(ctx context.Context, place engines.Place) (fd int, err erro
 	return fd, nil
 }
 
+func stateWords() map[string]func(*lua.World) []string {
+	return map[string]func(*lua.World) []string{"state": func(*lua.World) []string { return stateNames() }}
+}
+
+func stateNames() (names []string) {
+	for _, s := range netlink.States() {
+		names = append(names, s.String())
+	}
+	return names
+}
+
 // stateOf reads a state's name, in any case.
 func stateOf(name string) (netlink.State, error) {
-	var names []string
 	for _, s := range netlink.States() {
 		if strings.EqualFold(name, s.String()) {
 			return s, nil
 		}
-		names = append(names, s.String())
 	}
+	names := stateNames()
 	if near := lua.Nearest(strings.ToUpper(name), names); near != "" {
 		return 0, lua.Misusef("state", "%q unknown, did you mean '%s'?", clip(name), near)
 	}

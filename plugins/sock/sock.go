@@ -25,7 +25,7 @@ func Plugin() plugins.Plugin {
 			Doc:  about,
 			Funcs: append([]lua.Func{
 				{
-					Name: "list", Params: "options", Returns: "list of Socket | nil, err", Call: list,
+					Name: "list", Params: "options", Returns: "list of Socket | nil, err", Call: list, Words: stateWords(),
 					Doc: `Lists sockets as the kernel has them, TIME_WAIT and half-open ones included.
 
 Each row is a Socket, a snapshot. Sockets that come or go while the kernel walks its table may be missing; none is
@@ -33,7 +33,7 @@ there twice.`,
 					Example: listExample,
 				},
 				{
-					Name: "states", Params: "options", Returns: "{ESTABLISHED = n, …} | nil, err", Call: states,
+					Name: "states", Params: "options", Returns: "{ESTABLISHED = n, …} | nil, err", Call: states, Words: stateWords(),
 					Doc: `Counts sockets by state: every state is there, with 0 where there is none.
 
 The filters are those of sock.list.`,
