@@ -74,13 +74,12 @@ func (c *Conn) lentTurn(ctx context.Context, f *flow, app *App) bool {
 // says that it was poked, and is to look again.
 func (f *flow) take(ctx context.Context, pool *sync.Pool) (data []byte, errno syscall.Errno, err error) {
 	if f.parked != nil {
-		f.parked.pool = pool
-		ready, err := f.parked.until(ctx, &f.waiter, &f.in, In, f.parked.taking, f.parked.file.SetReadDeadline, f.parked.conn.Read)
-		if ready == 0 || err != nil {
+		lent, n, errno, err := f.parked.take(ctx, &f.waiter, pool)
+		if lent == nil || err != nil {
 			return nil, syscall.EAGAIN, err
 		}
-		f.lent = f.parked.lent
-		return (*f.lent)[:f.parked.n], f.parked.errno, nil
+		f.lent = lent
+		return (*lent)[:n], errno, nil
 	}
 	if f.driven != nil {
 		return f.takeDriven(ctx, pool)

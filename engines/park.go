@@ -2,108 +2,133 @@ package engines
 
 import (
 	"context"
-	"errors"
 	"net"
-	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
 // parked is a descriptor that Go's own poller knows: waiting for it costs a goroutine and no thread.
 type parked struct {
-	file *os.File
-	conn syscall.RawConn
-	fd   int
-
-	// What the two functions below work on; they are made once, because a function made for each call is garbage.
-	readable, writable func(uintptr) bool
-	receive, taking    func(uintptr) bool
-	pool               *sync.Pool
-	lent               *[]byte
-	buf                []byte
-	n                  int
-	errno              syscall.Errno
+	fd      int32
+	refs    atomic.Int32 // calls that use it now, and closedBit
+	poller  raw.Polled
+	in, out sync.Mutex // held by who waits in this direction
 }
 
-// park hands a descriptor to Go's poller, which owns it from now on: it is closed with the file.
+// park hands a descriptor to Go's poller, which owns it from now on: parked.close closes it.
 func park(fd int) (*parked, error) {
-	p := &parked{file: os.NewFile(uintptr(fd), "tcp"), fd: fd}
-	conn, err := p.file.SyscallConn()
-	if err == nil {
-		err = p.file.SetDeadline(time.Time{}) // refused where the poller does not know the descriptor
+	poller, errno := raw.Watched(fd)
+	if errno != 0 {
+		return nil, errno
 	}
-	if err != nil {
-		return nil, err
-	}
-	p.conn = conn
-	// The poller tells of changes only, and forgets one that came before the wait began. So the kernel is asked first.
-	p.readable = func(uintptr) bool { return raw.PollNow(p.fd, raw.PollIn) != 0 }
-	p.writable = func(uintptr) bool { return raw.PollNow(p.fd, raw.PollOut) != 0 }
-	p.receive = func(uintptr) bool {
-		p.n, p.errno = raw.Recv(p.fd, p.buf, 0)
-		return p.errno != syscall.EAGAIN
-	}
-	p.taking = func(uintptr) bool {
-		p.lent = lend(p.pool)
-		p.n, p.errno = raw.Recv(p.fd, *p.lent, 0)
-		if p.errno == syscall.EAGAIN {
-			p.pool.Put(p.lent)
+	return &parked{fd: int32(fd), poller: poller}, nil
+}
+
+func (p *parked) enter() bool {
+	for {
+		n := p.refs.Load()
+		if n&closedBit != 0 {
+			return false
 		}
-		return p.errno != syscall.EAGAIN
+		if p.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	return p, nil
+}
+
+// leave closes the descriptor after the last call that used it.
+func (p *parked) leave() {
+	if p.refs.Add(-1) == closedBit {
+		p.poller.Unwatch()
+		raw.CloseSlowly(int(p.fd))
+	}
+}
+
+// close ends all waits, and closes once they have ended. It is called once.
+func (p *parked) close() {
+	p.refs.Add(closedBit + 1)
+	p.poller.CallOff()
+	p.leave()
 }
 
 // poke ends the waits that are going on, and lets the next one end at once.
-func (p *parked) poke() { p.file.SetDeadline(time.Unix(1, 0)) }
+func (p *parked) poke() {
+	if p.enter() {
+		p.poller.Expire()
+		p.leave()
+	}
+}
 
 // wait waits in one direction.
 func (p *parked) wait(ctx context.Context, w *waiter, want Interest) (Interest, error) {
-	s, f, deadline, run := &w.in, p.readable, p.file.SetReadDeadline, p.conn.Read
+	events := int16(raw.PollIn)
 	if want == Out {
-		s, f, deadline, run = &w.out, p.writable, p.file.SetWriteDeadline, p.conn.Write
+		events = raw.PollOut
 	}
-	return p.until(ctx, w, s, want, f, deadline, run)
+	return p.until(ctx, w, want, func() bool { return raw.PollNow(int(p.fd), events) != 0 })
 }
 
 // recv receives into buf, waiting until there is something. Nothing at all (0 bytes, ok false) means: look again.
 func (p *parked) recv(ctx context.Context, w *waiter, buf []byte) (n int, errno syscall.Errno, ok bool, err error) {
-	p.buf = buf
-	ready, err := p.until(ctx, w, &w.in, In, p.receive, p.file.SetReadDeadline, p.conn.Read)
-	p.buf = nil
-	return p.n, p.errno, ready != 0, err
+	ready, err := p.until(ctx, w, In, func() bool {
+		n, errno = raw.Recv(int(p.fd), buf, 0)
+		return errno != syscall.EAGAIN
+	})
+	return n, errno, ready != 0, err
 }
 
-func (p *parked) until(ctx context.Context, w *waiter, s *side, want Interest, f func(uintptr) bool,
-	deadline func(time.Time) error, run func(func(uintptr) bool) error) (Interest, error) {
-	w.hook(s, ctx)
-	if w.closed.Load() {
-		return 0, net.ErrClosed
+// take is recv into a buffer of the pool's, which is taken only when there is something.
+func (p *parked) take(ctx context.Context, w *waiter, pool *sync.Pool) (lent *[]byte, n int, errno syscall.Errno, err error) {
+	_, err = p.until(ctx, w, In, func() bool {
+		lent = lend(pool)
+		if n, errno = raw.Recv(int(p.fd), *lent, 0); errno == syscall.EAGAIN {
+			pool.Put(lent)
+			lent = nil
+		}
+		return errno != syscall.EAGAIN
+	})
+	return lent, n, errno, err
+}
+
+// until waits in one direction until try says that it has been of use. Nothing at all is a poke.
+func (p *parked) until(ctx context.Context, w *waiter, want Interest, try func() bool) (Interest, error) {
+	s, direction, turn := &w.in, raw.Inward, &p.in
+	if want == Out {
+		s, direction, turn = &w.out, raw.Outward, &p.out
 	}
-	if err := ctx.Err(); err != nil {
+	w.hook(s, ctx)
+	if err := w.over(ctx); err != nil {
 		return 0, err
 	}
-	if w.base != nil && w.base.Err() != nil {
+	if !p.enter() {
 		return 0, net.ErrClosed
 	}
+	defer p.leave()
 	if s.poked.Swap(false) {
-		deadline(time.Time{})
+		p.poller.Renew(direction)
 		return 0, nil
 	}
+	turn.Lock()
+	defer turn.Unlock()
 	w.count.Syscalls.Add(1)
-	err := run(f)
-	if err == nil {
-		w.count.Wakeups.Add(1)
-		return want, nil
+	// The poller tells of changes only, and forgets one that came before the wait began. So the kernel is asked first.
+	for p.poller.Ready(direction) {
+		if try() {
+			w.count.Wakeups.Add(1)
+			return want, nil
+		}
+		if !p.poller.Wait(direction) {
+			break
+		}
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	if p.refs.Load()&closedBit != 0 {
 		return 0, net.ErrClosed
 	}
 	// A poke sets its mark first and the deadline after. Whoever took the mark in between finds the deadline here,
 	// and must clear it, or would never wait again. What the poke was for is seen on the next look.
-	deadline(time.Time{})
+	p.poller.Renew(direction)
 	return 0, nil
 }

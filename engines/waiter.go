@@ -117,6 +117,6 @@ func (w *waiter) close() bool {
 	if w.parked == nil {
 		return false
 	}
-	w.parked.file.Close()
+	w.parked.close()
 	return true
 }

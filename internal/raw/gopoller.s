@@ -1,0 +1,1 @@
+// The functions of gopoller.go that have no body are the runtime's: without this file the compiler asks for one.
