@@ -12,7 +12,12 @@ import (
 
 // Flow runs an App on a connection that has a flow of control of its own, until the connection is closed. So event
 // Apps run on every model: here the loop has one connection.
-func Flow(ctx context.Context, c *Conn, app *App) {
+func Flow(ctx context.Context, c *Conn, app *App) { c.run(ctx, app, 0) }
+
+// ThreadFlow is Flow on a goroutine that is locked to its thread.
+func ThreadFlow(ctx context.Context, c *Conn, app *App) { c.run(ctx, app, raw.Thread()) }
+
+func (c *Conn) run(ctx context.Context, app *App, thread int32) {
 	if c.hub.tls != nil && !c.secureFlow(ctx, app) {
 		return
 	}
@@ -34,13 +39,41 @@ func Flow(ctx context.Context, c *Conn, app *App) {
 		buf := c.hub.buffer() // a thread has the room all along, as one in C has it on its stack
 		defer c.hub.buffers.Put(buf)
 		for open {
-			open = c.waitTurn(ctx, f, app, *buf)
+			open = c.ownTurn(ctx, f, app, *buf, thread)
 		}
 		return
 	}
 	for open {
 		open = c.nextTurn(ctx, f, app)
 	}
+}
+
+// ownTurn is a turn of a flow that has a buffer all along: it sleeps in recv, unless there is something else to wait for.
+// The thread is 0 where the goroutine is not locked to one.
+func (c *Conn) ownTurn(ctx context.Context, f *flow, app *App, buf []byte, thread int32) bool {
+	c.mu.Lock()
+	want := c.armed
+	c.mu.Unlock()
+	if want != In || app.readsItself() || c.secured() != nil || f.by != nil {
+		return c.waitTurn(ctx, f, app, buf)
+	}
+	var n int
+	var errno syscall.Errno
+	var ok bool
+	var err error
+	if thread == 0 {
+		n, errno, ok, err = f.sleep(ctx, buf)
+	} else {
+		n, errno, ok, err = f.sleepOn(thread, ctx, buf)
+	}
+	switch {
+	case err != nil:
+		c.End(app)
+		return false
+	case !ok:
+		return c.Turn(app, 0, nil)
+	}
+	return c.TurnGiven(app, buf[:n], errno)
 }
 
 // nextTurn is a turn of a flow that holds no buffer while it waits: what it waits for is received with the wait.

@@ -9,8 +9,8 @@ import (
 	"github.com/nsh-lab/nsh/internal/raw"
 )
 
-// poll waits with ppoll on the calling thread. A signal would not end a blocking recv (Go asks the kernel to restart
-// those), so the wait is apart from the call and has the server's stop and a wake-up in its set.
+// poll waits with ppoll on the calling thread, for what sleep does not do. A signal to end it might come just before the
+// call, so the server's stop and a wake-up are in its set.
 func (w *waiter) poll(ctx context.Context, want Interest) (Interest, error) {
 	wake, err := w.wakeFor(ctx, want)
 	if err != nil {

@@ -196,6 +196,9 @@ func (f *flow) recvOnce(ctx context.Context, p []byte) (n int, errno syscall.Err
 		ok, err = f.driven.request(ctx, &f.waiter, r)
 		return r.n, r.errno, ok, err
 	}
+	if f.by == nil {
+		return f.sleep(ctx, p)
+	}
 	ready, err := f.wait(ctx, In)
 	if err != nil || ready == 0 {
 		return 0, 0, false, err

@@ -28,16 +28,35 @@ func ThreadRoom() (room int, why string) {
 	return room, fmt.Sprintf("%d are as many as %s leaves for connections here", room, why)
 }
 
-// spareProcessors is how many processors Go's scheduler has for threads beyond its own. A thread keeps one while it waits,
-// if not for long; one that returns from its wait and finds none free has to hand its goroutine to the scheduler, which
-// wakes it again when one is, and that costs more than the wait. The kernel's processors are as many as they are in any
-// case. More would be better still, but Go keeps a thread for every other one of them.
-const spareProcessors = 32
+// SpareProcessors are those that Go's scheduler has for threads beyond its own. A thread keeps one while it waits, for
+// 10 ms at most, as long as there are others left; otherwise it loses it after 20 µs, has to ask for another one when it
+// returns, and, if there is none, has to hand its goroutine to the scheduler: with 64 threads on 34 a request costs a
+// fifth more. The kernel's processors are as many as they are in any case. One goroutine uses this.
+type SpareProcessors struct{ given int }
 
-// SpareProcessors gives the scheduler those, until the function that it returns is called.
-func SpareProcessors() (back func()) {
-	raw.MoreProcs(spareProcessors)
-	return func() { raw.MoreProcs(-spareProcessors) }
+// A few are given at the start, and never more than many: each is some memory, and more work for a garbage collection.
+const (
+	fewProcessors  = 32
+	manyProcessors = 256
+)
+
+// For sees to it that so many threads have one each. To change the number everything has to stop for a moment, so it
+// grows in few steps, and does not shrink.
+func (s *SpareProcessors) For(threads int) {
+	want := max(s.given, fewProcessors)
+	for want < threads && want < manyProcessors {
+		want += fewProcessors
+	}
+	if want != s.given {
+		raw.MoreProcs(want - s.given)
+	}
+	s.given = want
+}
+
+// Back takes them all back.
+func (s *SpareProcessors) Back() {
+	raw.MoreProcs(-s.given)
+	s.given = 0
 }
 
 // threadLimit is the least of the limits that hold for this process.

@@ -20,8 +20,8 @@ const (
 	odds // the peer has ended, or has something out of band: from an edge only
 )
 
-// A waiter is how a flow of control waits for its descriptor. There are three ways: with ppoll, which holds the calling
-// thread; parked with Go's poller, which holds no thread; and driven by a loop that also makes the calls. Each ends when the context does, when the server stops
+// A waiter is how a flow of control waits for its descriptor. There are three ways: with ppoll, or for what is received
+// with recv, which hold the calling thread; parked with Go's poller, which holds no thread; and driven by a loop that also makes the calls. Each ends when the context does, when the server stops
 // and when somebody closes the connection.
 //
 // One goroutine at a time waits in each direction.
@@ -36,6 +36,7 @@ type waiter struct {
 	driven  *driven  // by a loop
 	by      Outsider // in a way of somebody else's
 	wake    waker    // of ppoll
+	asleep  sleeper  // in recv
 }
 
 // A side is one direction of a waiter.
@@ -81,6 +82,7 @@ func (w *waiter) poke() {
 		w.by.Poked()
 	default:
 		w.wake.notify()
+		w.rouse()
 	}
 }
 

@@ -16,12 +16,12 @@ What is behind the figures, and what holds back those that are not reached:
   out of reach there; on a quiet machine it was measured at 0.79 before.
 - **A handler in Lua** keeps its flow, its Lua thread and its surroundings from one event to the next, and a connection
   holds its own userdata: 0.3 to 1 µs an event. Made anew each time they were 2.7 µs.
-- **thread, threadpool**: a request needs three system calls, where C needs two: a wait in ppoll, which something else than
-  the connection can end, and then recv. Go lets a signal restart a blocked recv, so that nothing could end it. Beside
-  that, threads that come back from a wait compete for processors of Go's scheduler; 32 more of these made 60 µs a request
-  30, beside C's 21, on a busy machine. Giving the processor up at once for each wait (entersyscallblock) was tried and is
-  worse: 3.2 futex calls a request, for 0.6 before. What is left to try is a recv with SO_RCVTIMEO, which a signal does
-  interrupt.
+- **thread, threadpool**: a request takes the two calls of C's. A thread sleeps in recv, and what has to wake it takes
+  the socket out of its blocking mode and sends the thread a signal: the kernel makes the call again, and finds the mode.
+  A wait in ppoll ahead of recv, as before, was 1.3 to 1.45 × C's CPU. What is left is Go's way into and out of a call
+  that may block, 0.3 µs; its watchman, which takes the scheduler's processor from each thread that has kept it for 10 ms; and
+  the memory that all this touches in between. With fewer of these processors than threads a request costs up to a fifth more,
+  and with many more of them a garbage collection wakes threads by the dozen; so there are about as many as threads, and 256 at most.
 - **prefork**: the workers of a native handler are made by fork without exec and make the two calls of C's. Workers with Go in
   them, as Lua handlers need, cost 4 to 6 × C's CPU at 64 connections: the scheduler looks after every wait, in each of 64
   processes.

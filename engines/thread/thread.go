@@ -37,7 +37,8 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	room, why := engines.ThreadRoom()
 	full := fmt.Sprintf("no thread for the connection: %s", why)
 	threads := &ln.Counters().Threads
-	defer engines.SpareProcessors()()
+	var spare engines.SpareProcessors
+	defer spare.Back()
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {
@@ -52,12 +53,12 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 			ln.Refuse(c, "no isolate for the connection: "+err.Error())
 			continue
 		}
-		threads.Add(1)
+		spare.For(int(threads.Add(1)))
 		flows.Add(1)
 		engines.Go("a connection's thread", func() error {
 			// Never unlocked: the thread ends with the goroutine, as a thread of a C server would.
 			runtime.LockOSThread()
-			return own.Run(ctx, func(app *engines.App) error { engines.Flow(ctx, c, app); return nil })
+			return own.Run(ctx, func(app *engines.App) error { engines.ThreadFlow(ctx, c, app); return nil })
 		}, func(err error) {
 			if err != nil {
 				ln.Refuse(c, err.Error()) // or Flow has closed it

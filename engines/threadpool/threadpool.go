@@ -52,7 +52,9 @@ func (e engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App
 	}
 	queue, ready := make(chan *engines.Conn, queueLimit), make(chan error, 2*e.threads)
 	count := ln.Counters()
-	defer engines.SpareProcessors()()
+	var spare engines.SpareProcessors
+	spare.For(e.threads)
+	defer spare.Back()
 	var threads sync.WaitGroup
 	defer threads.Wait()
 	defer ln.Close()
@@ -103,5 +105,5 @@ func serve(ctx context.Context, c *engines.Conn, app *engines.App) {
 		c.Close()
 		return
 	}
-	engines.Flow(ctx, c, app)
+	engines.ThreadFlow(ctx, c, app)
 }

@@ -47,6 +47,12 @@ func Recv(fd int, p []byte, flags int) (int, syscall.Errno) {
 	}
 }
 
+// RecvWaiting waits until a socket that is not non-blocking has something, and receives it (ordinary). EINTR comes back.
+func RecvWaiting(fd int, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(pointer(p)), uintptr(len(p)), 0, 0, 0)
+	return count(n, errno), errno
+}
+
 // Send sends what fits into a socket's buffer. It never blocks, and a peer that is gone gives EPIPE, not SIGPIPE.
 func Send(fd int, p []byte) (int, syscall.Errno) {
 	for {

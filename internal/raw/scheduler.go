@@ -33,5 +33,18 @@ func touch(frame *[256]byte) byte {
 	return frame[0]
 }
 
+// Thread is the number of the calling thread, which is the goroutine's only while it is in a call, or locked to it.
+func Thread() int32 {
+	id, _, _ := syscall.RawSyscall(syscall.SYS_GETTID, 0, 0, 0)
+	return int32(id)
+}
+
+// Interrupt sends a thread of this process the signal that Go interrupts threads with. A call that waits is made again:
+// Go asks the kernel for that with each of its handlers (SA_RESTART).
+func Interrupt(thread int32) {
+	id, _, _ := syscall.RawSyscall(syscall.SYS_GETPID, 0, 0, 0)
+	syscall.RawSyscall(syscall.SYS_TGKILL, id, uintptr(thread), uintptr(syscall.SIGURG))
+}
+
 // Yield lets another thread have this processor for a moment, if one wants it.
 func Yield() { syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }

@@ -76,6 +76,17 @@ func port(p *uint16) uint16 {
 	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(p))[:])
 }
 
+// SetNonblock sets, or takes away, the mode in which calls on a descriptor do not wait. It is the open file's: whoever has a
+// copy of the descriptor has it, too.
+func SetNonblock(fd int, on bool) syscall.Errno {
+	flags := uintptr(0)
+	if on {
+		flags = syscall.O_NONBLOCK
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFL, flags)
+	return errno
+}
+
 // GetInt reads an option whose value is an int.
 func GetInt(fd, level, option int) (int, syscall.Errno) {
 	var v int32
