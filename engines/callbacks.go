@@ -1,7 +1,14 @@
 package engines
 
+import "context"
+
 // The calls into a handler, one by one rather than through a closure, which would be garbage on every event. Each
 // turns a panic into an error.
+
+func (c *Conn) linear(ctx context.Context, app *App) (err error) {
+	defer caught(&err)
+	return app.Linear(ctx, c)
+}
 
 func (c *Conn) open(app *App) (reply []byte, err error) {
 	defer caught(&err)

@@ -70,6 +70,16 @@ func (d *driven) fiber() *Fiber {
 	return nil
 }
 
+// mayTry says whether the calling goroutine is a fiber that has something to gain from a call now, and has not had more than
+// its share of turns.
+func (d *driven) mayTry(want Interest) bool {
+	if !d.loop.here() || d.loop.current == nil || d.ready&(want|Gone) == 0 || d.loop.current.turns >= readBatch-1 {
+		return false
+	}
+	d.loop.current.turns++
+	return true
+}
+
 // pause gives the thread to others until what is wanted may be ready, or somebody has poked. The calling goroutine is f.
 func (d *driven) pause(ctx context.Context, f *Fiber, w *waiter, want Interest) (err error) {
 	w.hook(w.side(want), ctx)

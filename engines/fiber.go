@@ -114,29 +114,53 @@ func (f *Fiber) share() {
 	}
 }
 
-// start begins a fiber on the loop's thread; it runs until it waits.
-func (l *EventLoop) start(f *Fiber, run func()) {
+// start begins a connection's fiber on the loop's thread; it runs until it waits.
+func (l *EventLoop) start(ctx context.Context, d *driven, app *App) {
+	d.Context = ctx
 	l.living++
-	f.next, _ = iter.Pull(func(back func(struct{}) bool) {
-		f.back, f.self = back, raw.Self()
-		l.running.Store(f.self)
-		defer f.end()
-		guard(func() error { run(); return nil })
-		f.over = true
-	})
-	l.resume(f)
+	d.next, _ = iter.Pull(func(back func(struct{}) bool) { d.begin(back); d.live(app) })
+	l.resume(&d.Fiber)
+}
+
+func (f *Fiber) begin(back func(struct{}) bool) {
+	f.back, f.self = back, raw.Self()
+	f.loop.running.Store(f.self)
+}
+
+// live is a connection's life. There may be very many fibers, so the frames that stay while one waits are small and few.
+func (d *driven) live(app *App) {
+	defer d.end()
+	if app.IsLinear() && d.conn.hub.tls == nil {
+		d.conn.lineEnded(&d.Fiber, app.Linear(&d.Fiber, d.conn))
+	} else {
+		d.flow(app)
+	}
+	d.over = true
+}
+
+func (d *driven) flow(app *App) {
+	if d.conn.hub.tls != nil { // crypto/tls has locks, for which a fiber must not wait
+		d.Aside(func() { Flow(d.Context, d.conn, app) })
+	} else {
+		Flow(&d.Fiber, d.conn, app)
+	}
 }
 
 // end is the end of a fiber's goroutine. One that was ended by runtime.Goexit must not go on to end the loop's, which it
 // would: it stays where it is.
-func (f *Fiber) end() {
-	abandoned := !f.over
-	f.over = true
-	f.loop.flows.Done()
-	for abandoned {
-		f.Park()
+func (d *driven) end() {
+	abandoned := !d.over
+	if v := recover(); v != nil {
+		abandoned = false
+		d.conn.lineEnded(&d.Fiber, &PanicError{v})
 	}
-	f.loop.running.Store(0)
+	d.over = true
+	d.conn.closeDescriptor()
+	d.loop.flows.Done()
+	for abandoned {
+		d.Park()
+	}
+	d.loop.running.Store(0)
 }
 
 // resume switches to a fiber until it waits or ends. Only the loop calls it.

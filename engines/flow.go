@@ -168,7 +168,10 @@ func (c *Conn) waitTurn(ctx context.Context, f *flow, app *App, buf []byte) (ope
 
 // line runs a linear handler; its return closes the connection.
 func (c *Conn) line(ctx context.Context, app *App) {
-	err := guard(func() error { return app.Linear(ctx, c) })
+	c.lineEnded(ctx, c.linear(ctx, app))
+}
+
+func (c *Conn) lineEnded(ctx context.Context, err error) {
 	if err == nil || errors.Is(err, io.EOF) {
 		err = c.Err() // what the handler has seen and made its peace with
 	}

@@ -34,9 +34,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // TryRecv is Read for a caller that would rather call Recv than wait for anybody: where another thread makes the calls
-// it gives only what has been received already.
+// it gives only what has been received already. On a fiber it says EAGAIN, too, when others are to have their turn.
 func (c *Conn) TryRecv(p []byte) (int, error) {
-	if d := c.driven; d == nil || d.loop.here() && d.ready&(In|Gone) != 0 {
+	if d := c.driven; d == nil || d.mayTry(In) {
 		return c.Read(p)
 	}
 	if n := c.takeRest(p); n > 0 || len(p) == 0 {
@@ -117,6 +117,23 @@ func (c *Conn) RecvText(ctx context.Context, pool *sync.Pool) (string, error) {
 			return text, err
 		}
 	}
+}
+
+// Await is a wait on a fiber (see Conn.Fiber) until TryRecv may have something. It may return early.
+func (c *Conn) Await(ctx context.Context) error {
+	if !c.acquire() {
+		return net.ErrClosed
+	}
+	f, d := c.waiting(), c.driven
+	err := f.enter(ctx, &f.recv)
+	if err == nil {
+		if len(f.rest) == 0 && c.secured() == nil {
+			_, err = d.incoming(ctx, d.fiber(), &f.waiter)
+		}
+		f.recv.leave()
+	}
+	c.release()
+	return err
 }
 
 // WaitReadable waits like Recv and reads nothing: for a caller that takes its buffer only when there is something.

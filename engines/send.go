@@ -41,6 +41,29 @@ func (c *Conn) Send(ctx context.Context, data []byte) (n int, err error) {
 	return c.sendPlain(ctx, f, data)
 }
 
+// TrySend sends what the kernel takes now, for a caller on a fiber that would rather call Send than wait for anybody: it
+// takes nothing where that is the better choice.
+func (c *Conn) TrySend(data []byte) (n int, err error) {
+	if d := c.driven; d == nil || !d.mayTry(Out) || c.secured() != nil || c.Eventful() || !c.acquire() {
+		return 0, nil
+	}
+	defer c.release()
+	f := c.waiting()
+	if !f.send.tryEnter() {
+		return 0, nil
+	}
+	defer f.send.leave()
+	n, errno := c.sendSome(data)
+	switch {
+	case errno == syscall.EAGAIN:
+		c.driven.ready &^= Out
+	case errno != 0:
+		c.failed(errno)
+		return n, errno
+	}
+	return n, nil
+}
+
 // sendPlain sends on the socket; the caller has the turn. An empty datagram is something, too.
 func (c *Conn) sendPlain(ctx context.Context, f *flow, data []byte) (n int, err error) {
 	for n < len(data) || len(data) == 0 && c.isDatagram() {

@@ -13,18 +13,7 @@ func ServeFlows(ctx context.Context, ln *Listener, app App, l *EventLoop) error 
 	defer CloseLoops(l)
 	defer ln.Close()
 	l.vacant, l.late = make(chan struct{}), make(chan struct{}, 1)
-	l.spawn = func(c *Conn) {
-		f := &c.driven.Fiber
-		f.Context = ctx
-		l.start(f, func() {
-			defer c.closeDescriptor() // where the handler ends the goroutine
-			if c.hub.tls != nil {     // crypto/tls has locks, for which a fiber must not wait
-				f.Aside(func() { Flow(ctx, c, &app) })
-			} else {
-				Flow(f, c, &app)
-			}
-		})
-	}
+	l.spawn = func(c *Conn) { l.start(ctx, c.driven, &app) }
 	over, end := context.WithCancel(context.Background())
 	defer end()
 	stop := context.AfterFunc(over, l.stop)

@@ -43,7 +43,10 @@ func (t *turnstile) enter(ctx context.Context) error {
 
 // enter gets a turn in one direction. A fiber waits for it aside.
 func (f *flow) enter(ctx context.Context, t *turnstile) (err error) {
-	if f.driven != nil && t.occupied() {
+	if t.tryEnter() {
+		return nil
+	}
+	if f.driven != nil {
 		if self := f.driven.fiber(); self != nil {
 			self.Aside(func() { err = t.enter(ctx) })
 			return err
@@ -52,11 +55,15 @@ func (f *flow) enter(ctx context.Context, t *turnstile) (err error) {
 	return t.enter(ctx)
 }
 
-// occupied says whether enter would wait now.
-func (t *turnstile) occupied() bool {
+// tryEnter is enter for who does not wait.
+func (t *turnstile) tryEnter() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.busy
+	if t.busy {
+		return false
+	}
+	t.busy = true
+	return true
 }
 
 func (t *turnstile) leave() {

@@ -42,7 +42,7 @@ type waiter struct {
 // A side is one direction of a waiter.
 type side struct {
 	poked  atomic.Bool
-	ctx    context.Context // the one the hook below is for
+	done   <-chan struct{} // of the context the hook below is for
 	unhook func() bool
 	fds    [2]raw.PollFd // of ppoll
 }
@@ -57,16 +57,14 @@ func (w *waiter) side(want Interest) *side {
 
 // hook makes the end of ctx poke the waiter. It stays for the next wait, which nearly always has the same ctx.
 func (w *waiter) hook(s *side, ctx context.Context) {
-	if f, ok := ctx.(*Fiber); ok {
-		ctx = f.Context
-	}
-	if ctx == s.ctx || ctx == w.base || ctx.Done() == nil {
+	done := ctx.Done()
+	if done == nil || done == s.done || w.base != nil && done == w.base.Done() {
 		return
 	}
 	if s.unhook != nil {
 		s.unhook()
 	}
-	s.ctx, s.unhook = ctx, context.AfterFunc(ctx, w.poke)
+	s.done, s.unhook = done, context.AfterFunc(ctx, w.poke)
 }
 
 // poke makes whoever waits look again: at the context, at the connection, at what is to be waited for.

@@ -92,6 +92,15 @@ func (c *Call) Wait(do func(ctx context.Context)) {
 	c.without(c.env.flow.outdoors, do)
 }
 
+// Leave gives the baton up until Back. What is done in between must not panic; Block is for anything else.
+func (c *Call) Leave() { c.env.flow.leave() }
+
+// Back takes the baton again, and ends the call if its run has been cancelled.
+func (c *Call) Back() {
+	c.env.flow.comeBack(c.L)
+	stopIfDone(c.L)
+}
+
 func (c *Call) without(baton func(func()), do func(ctx context.Context)) {
 	var crash any
 	baton(func() {

@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -46,19 +45,6 @@ func (e *StoppedError) Error() string { return at(e.Where) + e.Err.Error() }
 
 // Unwrap is the context's error.
 func (e *StoppedError) Unwrap() error { return e.Err }
-
-// Part is the context for a call of Lua's from a bound function that was given ctx: part of the caller's flow, so that
-// coroutine.yield in it yields to whoever resumed the caller, but with the scope and the place of cb. From anywhere else
-// it is that of a call from outside. Until is what ends it, ctx or made from it.
-func (cb Callback) Part(until context.Context, s *Scope) context.Context {
-	own := cb.Env().Under(until)
-	if e := EnvOf(until); e != nil && e.w == cb.env.w && e.flow != nil {
-		place := own.place
-		own = e.Under(until)
-		own.place = place
-	}
-	return own.WithScope(s)
-}
 
 // Abandon ends the coroutine that made the call, if it is suspended: nothing of it runs any more.
 func (e *Env) Abandon() {

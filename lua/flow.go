@@ -222,20 +222,27 @@ func (f *flow) block(do func()) {
 
 // outdoors is block for what knows itself how to wait on a host.
 func (f *flow) outdoors(do func()) {
-	th := f.threads[len(f.threads)-1]
-	f.outside.Store(th)
-	f.w.baton.pass()
-	defer func() {
-		for !f.dead.Load() && !f.outside.CompareAndSwap(th, nil) {
-			// A goroutine that do has left behind is in a callback of ours. It has to end first.
-			f.aside(func() { time.Sleep(100 * time.Microsecond) })
-		}
-		if f.dead.Load() {
-			runtime.Goexit()
-		}
-		f.w.baton.take(f.wait)
-	}()
+	f.leave()
+	defer f.comeBack(f.threads[len(f.threads)-1])
 	do()
+}
+
+// leave gives the baton up, for a call of Go's that may wait.
+func (f *flow) leave() {
+	f.outside.Store(f.threads[len(f.threads)-1])
+	f.w.baton.pass()
+}
+
+// comeBack takes the baton again.
+func (f *flow) comeBack(th *glua.LState) {
+	for !f.dead.Load() && !f.outside.CompareAndSwap(th, nil) {
+		// A goroutine that the call has left behind is in a callback of ours. It has to end first.
+		f.aside(func() { time.Sleep(100 * time.Microsecond) })
+	}
+	if f.dead.Load() {
+		runtime.Goexit()
+	}
+	f.w.baton.take(f.wait)
 }
 
 // park gives the baton up until somebody wakes the flow. It returns why the wait ended early, if it did.

@@ -41,16 +41,17 @@ type World struct {
 	errout *output
 
 	// These belong to the holder of the baton.
-	idle     []*glua.LState
-	types    map[reflect.Type]*typeInfo
-	bounds   map[*glua.LFunction]*bound
-	consts   map[*glua.LTable][]*Module // those whose constants are in a table
-	objects  objectTable
-	fiberID  int
-	loader   loader
-	input    *File // where io.read reads
-	output   *File // where io.write writes
-	stdFiles map[string]*File
+	idle      []*glua.LState
+	idleSmall []*glua.LState
+	types     map[reflect.Type]*typeInfo
+	bounds    map[*glua.LFunction]*bound
+	consts    map[*glua.LTable][]*Module // those whose constants are in a table
+	objects   objectTable
+	fiberID   int
+	loader    loader
+	input     *File // where io.read reads
+	output    *File // where io.write writes
+	stdFiles  map[string]*File
 
 	above    *World           // of an isolate: the world that it was made by
 	library  *library         // isolates share it

@@ -58,7 +58,13 @@ var recvBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return 
 
 // recv is conn:recv(), conn:recv(n) and conn:recv("line"), each with {timeout} after it.
 func recv(call *lua.Call) int {
-	c := call.Self().(*Conn)
+	if call.Len() == 1 {
+		return call.Self().(*Conn).recvSome(call, 0)
+	}
+	return recvAs(call, call.Self().(*Conn))
+}
+
+func recvAs(call *lua.Call, c *Conn) int {
 	what, at := call.Arg(2), 3
 	if what.Kind() == "table" {
 		what, at = lua.Value{}, 2
@@ -106,17 +112,32 @@ func (c *Conn) recvSome(call *lua.Call, limit time.Duration) int {
 	if there := c.Unread(); there > 0 || c.Proto() == "udp" {
 		return c.recvInto(call, make([]byte, max(there, 16<<10, c.longest())), limit)
 	}
+	for {
+		text, err := c.tryText()
+		switch {
+		case err == nil:
+			return call.ReturnText(text)
+		case err != syscall.EAGAIN:
+			return c.received(call, nil, err)
+		case limit > 0 || c.Fiber() == nil:
+			return c.recvText(call, limit)
+		}
+		call.Leave()
+		err = c.Await(call.Env())
+		call.Back()
+		if err != nil {
+			return c.received(call, nil, err)
+		}
+	}
+}
+
+// tryText takes what is there.
+func (c *Conn) tryText() (string, error) {
 	buf := recvBuffers.Get().(*[]byte)
 	n, err := c.TryRecv(*buf)
 	text := string((*buf)[:n])
 	recvBuffers.Put(buf)
-	switch {
-	case err == nil:
-		return call.ReturnText(text)
-	case errors.Is(err, syscall.EAGAIN):
-		return c.recvText(call, limit)
-	}
-	return c.received(call, nil, err)
+	return text, err
 }
 
 // longest is what may come at once and only once: a datagram comes whole.
@@ -202,14 +223,31 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 
 // send hands everything to the kernel, or under an event loop to the connection's queue.
 func send(call *lua.Call) int {
-	c, data := call.Self().(*Conn), []byte(call.Text(2, "data"))
-	var n int
-	var err error
-	if c.event {
-		n, err = c.Send(call.Env(), data)
-	} else {
-		c.wait(call, func(ctx context.Context) { n, err = c.Send(ctx, data) })
+	c := call.Self().(*Conn)
+	data, ok := call.Arg(2).Bytes()
+	if !ok {
+		data = []byte(call.Text(2, "data"))
 	}
+	if c.event {
+		n, err := c.Send(call.Env(), data)
+		return c.sent(call, n, err)
+	}
+	if n, err := c.TrySend(data); err != nil || n > 0 && n == len(data) {
+		return c.sent(call, n, err)
+	} else {
+		return c.sendRest(call, data, n)
+	}
+}
+
+// sendRest waits until the kernel has all of it; n bytes it has already.
+func (c *Conn) sendRest(call *lua.Call, data []byte, n int) int {
+	var more int
+	var err error
+	c.wait(call, func(ctx context.Context) { more, err = c.Send(ctx, data[n:]) })
+	return c.sent(call, n+more, err)
+}
+
+func (c *Conn) sent(call *lua.Call, n int, err error) int {
 	if err != nil {
 		return call.Fail(Fault("send", c.PeerName(), err))
 	}

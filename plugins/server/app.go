@@ -104,7 +104,7 @@ func linearApp(cb lua.Callback, scope *lua.Scope, warn *reporter) engines.App {
 	return engines.App{Linear: func(ctx context.Context, c *engines.Conn) error {
 		own := lua.NewScope(ctx, scope)
 		defer closeAside(ctx, own)
-		_, err := cb.CallOn(hostOf(c), cb.Part(ctx, own), connOf(c, false))
+		err := cb.Line(hostOf(c), ctx, own, connOf(c, false))
 		warn.handler(ctx, err)
 		return err
 	}}
