@@ -10,6 +10,7 @@ import (
 // TestClassics runs each of docs/classics as somebody would who reads it in class, in a network of its own and in this
 // machine's, with a line typed at the keyboard and with nothing there.
 func TestClassics(t *testing.T) {
+	t.Parallel()
 	eachScript(t, "classics", 9, 60, func(t *testing.T, name, text string) {
 		for _, start := range []struct{ args, typed string }{{"", ""}, {"--host", "typed in class\n"}} {
 			args := append(strings.Fields(start.args), "docs/classics/"+name)

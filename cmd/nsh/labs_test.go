@@ -14,6 +14,7 @@ import (
 //
 //	NSH_ROUNDS=20 go test ./cmd/nsh -run TestLabs
 func TestLabs(t *testing.T) {
+	t.Parallel()
 	if _, err := fence.Probe(); err != nil {
 		t.Skip("no laboratories here: ", fence.Why(err))
 	}

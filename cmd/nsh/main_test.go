@@ -58,6 +58,7 @@ const root = "../.."
 
 // TestTour runs each section of examples.lua as somebody would who wants to see just that one.
 func TestTour(t *testing.T) {
+	t.Parallel()
 	src, err := os.ReadFile(filepath.Join(root, "examples.lua"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,9 +81,15 @@ func TestTour(t *testing.T) {
 }
 
 // TestReadme runs every Lua example of the README as a script file, and TestModelsPage those of docs/models.md.
-func TestReadme(t *testing.T) { examplesOf(t, "README.md", 5) }
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	examplesOf(t, "README.md", 5)
+}
 
-func TestModelsPage(t *testing.T) { examplesOf(t, "docs/models.md", 3) }
+func TestModelsPage(t *testing.T) {
+	t.Parallel()
+	examplesOf(t, "docs/models.md", 3)
+}
 
 func examplesOf(t *testing.T, page string, least int) {
 	src, err := os.ReadFile(filepath.Join(root, page))
@@ -108,6 +115,7 @@ func examplesOf(t *testing.T, page string, least int) {
 
 // TestTranscript types what the README shows at the prompt, and compares what comes back; only ports may differ.
 func TestTranscript(t *testing.T) {
+	t.Parallel()
 	src, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +170,7 @@ func tabs(text string) string {
 
 // TestSideBySide runs two scripts that listen on the same port, at the same time: each has a network of its own.
 func TestSideBySide(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text := `
 		local s = assert(server.start{addr = "127.0.0.1:7", handler = "echo"})
@@ -193,6 +202,7 @@ func TestSideBySide(t *testing.T) {
 // TestFewDescriptors gives nsh 64 descriptors and lets more clients than that knock at a server of every model. Accept
 // backs off: it is counted, said once, and hardly any processor time is used; when there is room again the server serves.
 func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
 	text := `
 		local s = assert(server.start{model = arg[1], on_data = function(conn, data) return data end})
 		local crowd = client.open{to = s.addr, n = 250, timeout = 1} -- 128 wait in the kernel's queue, wherever the clients are
@@ -235,6 +245,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // TestMoreThanOneProcessHolds has both ends of a thousand connections, in processes of 300 descriptors.
 func TestMoreThanOneProcessHolds(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text := `
 		local s = assert(server.start{model = "prefork-epoll", workers = 5, handler = "echo", backlog = 1024})

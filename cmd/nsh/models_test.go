@@ -9,6 +9,7 @@ import (
 
 // TestLuaModels grades each of docs/models with the suite that nsh's own models pass: every row that applies holds.
 func TestLuaModels(t *testing.T) {
+	t.Parallel()
 	eachScript(t, "models", 4, 80, func(t *testing.T, name, _ string) {
 		// Not as a program: on a machine that does other things a row may need more than the ten seconds that it has there.
 		out, errs, code := nsh(t, root, "", "--host", "-e", `assert(loadfile("docs/models/`+name+`"))("required")
@@ -23,6 +24,7 @@ os.exit(t.failed == 0 and t.held >= 14 and 0 or 1)`)
 
 // TestLuaModelAsProgram: a model's file, run as a program in a network of its own, grades itself.
 func TestLuaModelAsProgram(t *testing.T) {
+	t.Parallel()
 	out, errs, _ := nsh(t, root, "", "docs/models/epoll.lua")
 	for _, want := range []string{"ok   echo\n", "skip datagrams: ", "rows that do not hold"} {
 		if !strings.Contains(out, want) || errs != "" {
@@ -33,6 +35,7 @@ func TestLuaModelAsProgram(t *testing.T) {
 
 // TestModelsOfTheGuide grades the engines that docs/models.md has in three lines each.
 func TestModelsOfTheGuide(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root, "docs/models.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +61,7 @@ os.exit(#engines - 3)`)
 // TestLuaModelsShortOfDescriptors: while no descriptor is free, clients wait in the queue, failed accepts are counted, and
 // few; when there are some again, everybody is served.
 func TestLuaModelsShortOfDescriptors(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 // TestServersShortOfDescriptors: with 32 descriptors every model starts, says what it is short of, serves again when there are some,
 // and stops in time. The clients are of the same process, and say it, too.
 func TestServersShortOfDescriptors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	const script = `
 local function try(model, isolate)
