@@ -47,6 +47,21 @@ func NeedsLaboratories(t testing.TB) {
 	}
 }
 
+// NeedsModel skips a test where the machine cannot run one of the plugins' models.
+func NeedsModel(t testing.TB, name string, ps ...plugins.Plugin) {
+	t.Helper()
+	for _, p := range ps {
+		for _, m := range p.Models {
+			if m.Name != name || m.Probe == nil {
+				continue
+			}
+			if err := m.Probe(); err != nil {
+				t.Skip(err)
+			}
+		}
+	}
+}
+
 // A World is a Lua world of some plugins, with what it printed.
 type World struct {
 	*lua.World

@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/nsh-lab/nsh/engines"
-	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
@@ -162,17 +159,5 @@ func TestDatagramMisuse(t *testing.T) {
 		`server.start{proto = "udp", model = "select", handler = "echo", workers = 2}`: "has no workers",
 	} {
 		w.Fails(source, want)
-	}
-}
-
-// TestDatagramsThroughScripts runs the suite's rows for datagrams with handlers in Lua between.
-func TestDatagramsThroughScripts(t *testing.T) {
-	for _, model := range datagramModels {
-		t.Run(model, func(t *testing.T) {
-			p := enginetest.Promise{Events: true, Linear: strings.Contains(strings.Join(datagramFlows, " "), model)}
-			enginetest.RunDatagrams(t, p, func(ctx context.Context, app engines.App) (enginetest.Running, error) {
-				return startScripted(ctx, fmt.Sprintf("proto = 'udp', model = %q,", model), app)
-			})
-		})
 	}
 }

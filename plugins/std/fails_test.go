@@ -21,7 +21,7 @@ func named(m string) string {
 func TestHandlerFails(t *testing.T) {
 	for _, m := range slices.Concat(everyModel, apartModels, isolatedThreads) {
 		t.Run(m, func(t *testing.T) {
-			needModel(t, m)
+			plugintest.NeedsModel(t, m, All()...)
 			w := plugintest.New(t, All()...)
 			defineIn(t, w, m)
 			out, err := w.Run(fmt.Sprintf(`%s
@@ -57,7 +57,7 @@ assert(s:stats().errors == 3, s:stats().errors)`, named(m)))
 func TestHandlerThrowsAlways(t *testing.T) {
 	for _, m := range slices.Concat(everyModel, apartModels, isolatedThreads) {
 		t.Run(m, func(t *testing.T) {
-			needModel(t, m)
+			plugintest.NeedsModel(t, m, All()...)
 			w := plugintest.New(t, All()...)
 			defineIn(t, w, m)
 			out, err := w.Run(fmt.Sprintf("%s\n%s", named(m), conformance+`

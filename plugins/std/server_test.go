@@ -8,22 +8,11 @@ import (
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
 
-// needModel skips where the machine cannot run a model.
-func needModel(t *testing.T, name string) {
-	for _, m := range models().Models {
-		if m.Name == name && m.Probe != nil {
-			if err := m.Probe(); err != nil {
-				t.Skip(err)
-			}
-		}
-	}
-}
-
 // each runs Lua on every model; MODEL is its name.
 func each(t *testing.T, models []string, source string) {
 	for _, m := range models {
 		t.Run(m, func(t *testing.T) {
-			needModel(t, m)
+			plugintest.NeedsModel(t, m, All()...)
 			w := plugintest.New(t, All()...)
 			defineIn(t, w, m)
 			if out, err := w.Run(fmt.Sprintf("local MODEL = %q\n%s", m, source)); err != nil {

@@ -4,9 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nsh-lab/nsh/engines/enginetest"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
+
+func TestMain(m *testing.M) {
+	enginetest.ChildrenEndAtOnce()
+	plugintest.Main(m, All()...)
+}
 
 func TestExamples(t *testing.T) { plugintest.Examples(t, All()...) }
 

@@ -1,4 +1,4 @@
-package std
+package wrong
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"github.com/nsh-lab/nsh/lua"
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
+	"github.com/nsh-lab/nsh/plugins/std"
 )
 
 // samples make a receiver for the methods of each type. A type that is not here fails the test.
@@ -115,7 +116,7 @@ end
 // TestMisuse calls every declared function with every value in every position, options included. Each answers: with an
 // error that names the function and the argument where the type is wrong, and never with a Go trace.
 func TestMisuse(t *testing.T) {
-	set, err := plugins.NewSet(All()...)
+	set, err := plugins.NewSet(std.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestMisuse(t *testing.T) {
 }
 
 func misuse(t *testing.T, e *lua.Entry) {
-	w := plugintest.New(t, All()...)
+	w := plugintest.New(t, std.All()...)
 	setup, call := prepare, "f("
 	if e.Kind == "method" {
 		typ, method, _ := strings.Cut(e.Path, ":")

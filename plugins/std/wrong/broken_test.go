@@ -1,4 +1,4 @@
-package std
+package wrong
 
 import (
 	"os"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/plugins/plugintest"
+	"github.com/nsh-lab/nsh/plugins/std"
 )
 
 // broken defines the model "mine" with a run of so many lines, the first of which is line 4.
@@ -23,7 +24,7 @@ function stops(s) local t = fiber.now() s:stop() assert(fiber.now() - t < 1, fib
 
 // TestBrokenAtOnce: an engine that ends before it has used its listener is an error of server.start, with the script's line.
 func TestBrokenAtOnce(t *testing.T) {
-	w := plugintest.New(t, All()...)
+	w := plugintest.New(t, std.All()...)
 	const start = `local s, err = server.start{model = "mine", handler = "echo"} assert(s == nil and err.code == "ERROR", tostring(err)) print(err)`
 	for run, want := range map[string]string{
 		``:                             `model "mine": run returned (run at test.lua:3) though nobody had stopped the server`,
@@ -140,7 +141,7 @@ eventually("as C does, they are closed", function() return s:stats().closed == 5
 assert(s:stats().errors == 0, said(s)) stops(s)`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := plugintest.New(t, All()...)
+			w := plugintest.New(t, std.All()...)
 			if _, err := w.Run(`local r, w = sys.pipe() sys.poll({{r, "IN"}}, 0.001) r:close() w:close()`); err != nil {
 				t.Fatal(err) // what stays from the first wait on is there
 			}

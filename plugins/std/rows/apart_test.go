@@ -1,4 +1,4 @@
-package std
+package rows
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 	"github.com/nsh-lab/nsh/plugins/server"
+	"github.com/nsh-lab/nsh/plugins/std"
 )
 
 // apartApps are the Apps of the engines' suite in Lua, by the names that they have there. What a row wants to know they
@@ -102,7 +103,7 @@ func (s *isolated) Stop() error {
 
 func startIsolated(ctx context.Context, options string, app engines.App) (*isolated, error) {
 	name := enginetest.AppName(app)
-	set, err := plugins.NewSet(All()...)
+	set, err := plugins.NewSet(std.All()...)
 	if err != nil {
 		return nil, err
 	}
@@ -158,5 +159,5 @@ func TestMain(m *testing.M) {
 	if len(os.Args) < 2 || !strings.HasPrefix(os.Args[1], plugins.RolePrefix) {
 		enginetest.ChildrenEndAtOnce()
 	}
-	plugintest.Main(m, All()...)
+	plugintest.Main(m, std.All()...)
 }

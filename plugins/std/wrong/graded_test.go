@@ -1,14 +1,15 @@
-package std
+package wrong
 
 import (
 	"testing"
 
 	"github.com/nsh-lab/nsh/plugins/plugintest"
+	"github.com/nsh-lab/nsh/plugins/std"
 )
 
 // TestGrades: what server.test gives is a list of rows, and prints them.
 func TestGrades(t *testing.T) {
-	w := plugintest.New(t, All()...)
+	w := plugintest.New(t, std.All()...)
 	w.Expect(`local t = server.test("epoll", {row = "half-close", timeout = 15})  --> ok   half-close
 print(t)                                                --> model epoll: 1 of 1 rows hold
 print(#t, t.model, t.held, t.failed, t.skipped, t[1].name, t[1].holds, t[1].seen, t[1].seconds < 15)  --> 1	epoll	1	0	0	half-close	true	nil	true
@@ -33,7 +34,7 @@ func TestGradesOfBrokenEngines(t *testing.T) {
 			`event handlers: the clients failed: `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := plugintest.New(t, All()...)
+			w := plugintest.New(t, std.All()...)
 			limit := "TIMEOUT = 2 "
 			if name == "spins" {
 				limit = "TIMEOUT = 12 " // it is ended after a second of processor time, which a busy machine does not have soon
