@@ -30,6 +30,7 @@ func TestLabs(t *testing.T) {
 	for _, lab := range labs {
 		name := filepath.Base(lab)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text, err := os.ReadFile(lab)
 			if err != nil {
 				t.Fatal(err)

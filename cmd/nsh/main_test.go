@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +24,10 @@ const asNsh = "NSH_TEST_BE_NSH"
 func TestMain(m *testing.M) {
 	if os.Getenv(asNsh) != "" || len(os.Args) > 1 && strings.HasPrefix(os.Args[1], plugins.RolePrefix) {
 		main()
+	}
+	flag.Parse()
+	if flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", fmt.Sprint(2*runtime.GOMAXPROCS(0))) // what is parallel here waits more than it computes
 	}
 	code := m.Run()
 	forgetBinary()
