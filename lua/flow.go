@@ -109,9 +109,10 @@ func (w *World) thread() *glua.LState {
 		w.idle = w.idle[:n-1]
 		return th
 	}
-	th, _ := w.seed.NewThread()
-	th.Panic = throw
-	return th
+	if w.mold == nil {
+		w.mold = w.moldOf(registrySize, registryGrowth, callStackSize)
+	}
+	return w.mold.thread()
 }
 
 const maxIdleThreads = 64

@@ -106,12 +106,10 @@ func (w *World) smallThread() *glua.LState {
 		w.idleSmall = w.idleSmall[:n-1]
 		return th
 	}
-	usual := w.seed.Options
-	w.seed.Options.RegistrySize, w.seed.Options.RegistryGrowStep, w.seed.Options.CallStackSize = smallRegistry, smallGrowth, smallCallStack
-	th, _ := w.seed.NewThread()
-	w.seed.Options, th.Options = usual, usual
-	th.Panic = throw
-	return th
+	if w.smallMold == nil {
+		w.smallMold = w.moldOf(smallRegistry, smallGrowth, smallCallStack)
+	}
+	return w.smallMold.thread()
 }
 
 func (w *World) putSmallThread(th *glua.LState) {

@@ -41,17 +41,18 @@ type World struct {
 	errout *output
 
 	// These belong to the holder of the baton.
-	idle      []*glua.LState
-	idleSmall []*glua.LState
-	types     map[reflect.Type]*typeInfo
-	bounds    map[*glua.LFunction]*bound
-	consts    map[*glua.LTable][]*Module // those whose constants are in a table
-	objects   objectTable
-	fiberID   int
-	loader    loader
-	input     *File // where io.read reads
-	output    *File // where io.write writes
-	stdFiles  map[string]*File
+	idle            []*glua.LState
+	idleSmall       []*glua.LState // for handlers
+	mold, smallMold *mold          // of these; nil before the first
+	types           map[reflect.Type]*typeInfo
+	bounds          map[*glua.LFunction]*bound
+	consts          map[*glua.LTable][]*Module // those whose constants are in a table
+	objects         objectTable
+	fiberID         int
+	loader          loader
+	input           *File // where io.read reads
+	output          *File // where io.write writes
+	stdFiles        map[string]*File
 
 	above    *World           // of an isolate: the world that it was made by
 	library  *library         // isolates share it
@@ -95,7 +96,7 @@ func New(cfg Config) (*World, error) {
 	w.out, w.errout = &output{w: w.cfg.Stdout}, &output{w: w.cfg.Stderr}
 	w.seed = glua.NewState(glua.Options{
 		SkipOpenLibs: true, MinimizeStackMemory: true, CallStackSize: callStackSize,
-		RegistrySize: registrySize, RegistryMaxSize: registryMaxSize, RegistryGrowStep: 512,
+		RegistrySize: registrySize, RegistryMaxSize: registryMaxSize, RegistryGrowStep: registryGrowth,
 	})
 	w.seed.G.MainThread = w.seed
 	ctx, end := context.WithCancelCause(context.Background())
@@ -120,6 +121,7 @@ func New(cfg Config) (*World, error) {
 const (
 	registrySize    = 128
 	registryMaxSize = 1 << 15
+	registryGrowth  = 512
 	callStackSize   = 4088
 )
 

@@ -36,9 +36,10 @@ What is behind the figures, and what holds back those that are not reached:
   a handler or a list may hold it, as on_data in Lua may. C has none at all: its state is the descriptor.
 - **Memory of a linear handler in Lua** on coroutine: 4 KB of goroutine stack, of which the interpreter's frames take 1.4;
   1 KB for the table of call frames that gopher-lua makes at the start for the depth of recursion that a script may have
-  (a handler has 1,016 frames); 1.9 KB of registers, frames and Lua thread; 0.5 for the goroutine itself; 2 KB for the
-  connection, its flow and its scope; and what Go's collector leaves unused in between. It was 22 KB with stacks of 8 KB
-  and a table of 4.
+  (a handler has 1,016 frames); 1.6 KB of registers, frames and Lua thread; 0.5 for the goroutine itself; 2 KB for the
+  connection, its flow and its scope. It was 22 KB with stacks of 8 KB, a table of 4, and the 7 KB of globals that
+  gopher-lua's NewThread makes and drops, which the collector left unused. A stack of 2 KB, which gevent's 0.6 would need, is
+  less than the interpreter's own frames and Go's reserve of 0.9.
 - **Memory of a goroutine's connection**: 2 to 4 KB of stack, the goroutine itself 0.4, Go's poller 0.3, an os.File and the
   connection 1.
 - **Start-up**: two thirds of nsh's whole time are over when its first line runs: a Go program that does nothing takes 1.2 ×
