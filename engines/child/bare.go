@@ -16,6 +16,7 @@ type bare struct {
 	buf, size uintptr
 	count     bareCounts
 	message   [2]byte // to the parent
+	signals   uint64  // that are held up: none
 	pause     syscall.Timespec
 }
 

@@ -18,6 +18,7 @@ type Child struct {
 	pidfd  *os.File
 	socket *os.File                        // nil for a child of Fork, which says nothing
 	bare   bool                            // a child of ForkWorker
+	bareFd int                             // the pidfd of a child of Fork, which has no os.File for it
 	words  *os.File                        // where its standard output and error go: what Go's runtime says when it gives up
 	hearer func(message []byte, fds []int) // of a child of Spawn
 	ready  chan struct{}
@@ -76,6 +77,14 @@ func (c *Child) Ended() <-chan struct{} { return c.ended }
 
 // Kill sends a signal. A number that is another process's by now is no danger: the signal goes by way of the pidfd.
 func (c *Child) Kill(s syscall.Signal) {
+	if c.pidfd == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.over {
+			unix.PidfdSendSignal(c.bareFd, s, nil, 0)
+		}
+		return
+	}
 	if raw, err := c.pidfd.SyscallConn(); err == nil {
 		raw.Control(func(fd uintptr) { unix.PidfdSendSignal(int(fd), s, nil, 0) })
 	}
@@ -185,6 +194,10 @@ func (c *Child) outcome(fd int) bool {
 }
 
 func (c *Child) close() {
+	if c.pidfd == nil {
+		unix.Close(c.bareFd)
+		return
+	}
 	c.pidfd.Close()
 	if c.socket != nil {
 		c.socket.Close()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nsh-lab/nsh/engines"
+	"github.com/nsh-lab/nsh/internal/raw"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,6 +20,7 @@ type Family struct {
 	zombies bool // leave them to the end
 	jobs    chan func()
 	room    []byte // where a child of Fork receives, in its own copy of it
+	deaths  deaths
 
 	mu       sync.Mutex
 	members  map[*Child]struct{}
@@ -35,6 +37,7 @@ func NewFamily(zombies bool) (*Family, error) {
 		return nil, err
 	}
 	f := &Family{Table: table, zombies: zombies, jobs: make(chan func()), room: make([]byte, 64<<10), members: map[*Child]struct{}{}}
+	f.deaths.ep = -1
 	f.none = sync.NewCond(&f.mu)
 	engines.Go("the thread that makes children", func() error {
 		// Never unlocked: the thread ends with the goroutine, when there are no children any more.
@@ -52,46 +55,59 @@ var errEnding = errors.New("no more children are made: the parent ends them")
 
 // make makes a process, on the thread that makes children, and a member of it, whose end is waited for.
 func (f *Family) make(c *Child, job func() error) error {
-	f.mu.Lock()
-	if f.ending {
-		f.mu.Unlock()
-		return errEnding
+	if err := f.begin(); err != nil {
+		return err
 	}
-	f.making++
-	f.mu.Unlock()
 	done := make(chan error, 1)
 	f.jobs <- func() { done <- job() }
 	err := <-done
-	f.mu.Lock()
-	f.making--
-	if err == nil {
-		f.members[c] = struct{}{}
-	}
-	f.none.Broadcast()
-	f.mu.Unlock()
+	f.made(c, err)
 	if err == nil {
 		f.attend(c)
 	}
 	return err
 }
 
+func (f *Family) begin() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ending {
+		return errEnding
+	}
+	f.making++
+	return nil
+}
+
+func (f *Family) made(c *Child, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.making--
+	if err == nil {
+		f.members[c] = struct{}{}
+	}
+	f.none.Broadcast()
+}
+
 // attend waits for a member's end.
 func (f *Family) attend(c *Child) {
-	engines.Go("a child's parent", func() error { c.attend(); return nil }, func(error) {
-		c.close()
-		c.mu.Lock()
-		c.over = true
-		w := c.work
-		c.mu.Unlock()
-		close(c.ended)
-		if w != nil {
-			w.Gone(c)
-		}
-		f.mu.Lock()
-		delete(f.members, c)
-		f.none.Broadcast()
-		f.mu.Unlock()
-	})
+	engines.Go("a child's parent", func() error { c.attend(); return nil }, func(error) { f.ended(c) })
+}
+
+// ended tells of a member's end.
+func (f *Family) ended(c *Child) {
+	c.mu.Lock()
+	c.close()
+	c.over = true
+	w := c.work
+	c.mu.Unlock()
+	close(c.ended)
+	if w != nil {
+		w.Gone(c)
+	}
+	f.mu.Lock()
+	delete(f.members, c)
+	f.none.Broadcast()
+	f.mu.Unlock()
 }
 
 // bury reaps a child that has ended, unless zombies are wanted.
@@ -159,6 +175,9 @@ func (f *Family) End(log func(format string, args ...any)) error {
 	f.unburied = nil
 	f.mu.Unlock()
 	f.Table.Close()
+	if f.deaths.ep >= 0 {
+		raw.Close(f.deaths.ep)
+	}
 	if !gone {
 		return ErrAlive // and the thread stays, or they would be killed by its end
 	}
@@ -187,6 +206,9 @@ func (f *Family) list() (all []*Child) {
 
 // empty waits until there are no members.
 func (f *Family) empty(limit time.Duration) bool {
+	if f.deaths.ep >= 0 {
+		return f.emptied(limit)
+	}
 	late := false
 	timer := time.AfterFunc(limit, func() {
 		f.mu.Lock()

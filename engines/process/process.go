@@ -53,20 +53,18 @@ func (e *engine) Prepare(ln *engines.Listener) (err error) {
 // Serve accepts, and gives each connection a child.
 func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) error {
 	e.ln, e.recipe = ln, app.Recipe
-	var nursery *nursery
-	if e.recipe.Bare == "" {
-		nursery = newNursery(ctx, e.family, e.recipe, ln)
+	if e.recipe.Bare != "" {
+		err := e.serveForks(ctx)
+		ln.Close()
+		return errors.Join(err, e.end())
 	}
+	nursery := newNursery(ctx, e.family, e.recipe, ln)
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {
 			break // the stop: WaitAccept has no other error
 		}
-		if nursery == nil {
-			err = e.fork(c)
-		} else {
-			err = e.hand(ctx, c, nursery)
-		}
+		err = e.hand(ctx, c, nursery)
 		if err != nil && ctx.Err() == nil {
 			ln.Refuse(c, "no process for the connection: "+err.Error())
 		} else if err != nil {
@@ -74,31 +72,19 @@ func (e *engine) Serve(ctx context.Context, ln *engines.Listener, app engines.Ap
 		}
 	}
 	ln.Close()
-	if nursery != nil {
-		nursery.close()
-	}
-	err := e.family.End(ln.Log)
+	nursery.close()
+	return e.end()
+}
+
+// end ends the children, and closes what the parent has kept.
+func (e *engine) end() error {
+	err := e.family.End(e.ln.Log)
 	e.mu.Lock()
 	for _, fd := range e.copies {
 		syscall.Close(fd)
 	}
 	e.mu.Unlock()
 	return err
-}
-
-// fork serves a connection by a child that is a copy of this process.
-func (e *engine) fork(c *engines.Conn) error {
-	w, err := e.work()
-	if err != nil {
-		return err
-	}
-	e.ln.Counters().Processes.Add(1)
-	if _, err := e.family.Fork(c.Fileno(), e.recipe.Bare == "discard", w); err != nil {
-		e.undo(w)
-		return err
-	}
-	e.passed(c)
-	return nil
 }
 
 // hand gives a connection to a child that stands ready. One that has died meanwhile is no reason to refuse it.
