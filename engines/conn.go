@@ -187,12 +187,20 @@ func (c *Conn) freed() {
 // It is for the goroutine model and for clients, and is called before the connection is used.
 func (c *Conn) Park() error {
 	f := c.waiting()
+	if c.tabled {
+		return c.hub.lodge.park(c)
+	}
 	p, err := park(c.fd)
 	if err != nil {
 		return err
 	}
 	f.parked = p
 	return nil
+}
+
+// bare says whether a flow has nothing that was made for its connection alone, but for what it is parked with.
+func (f *flow) bare() bool {
+	return len(f.rest) == 0 && f.lent == nil && !f.closed.Load() && f.in.unhook == nil && f.out.unhook == nil && f.by == nil
 }
 
 // waiting is the connection's flow, made when first needed.

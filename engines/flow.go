@@ -43,6 +43,10 @@ func (c *Conn) run(ctx context.Context, app *App, thread int32) {
 		}
 		return
 	}
+	if l := c.hub.lodge; l != nil && c.tabled && open {
+		l.serve(ctx, c, app)
+		return
+	}
 	for open {
 		open = c.nextTurn(ctx, f, app)
 	}
@@ -107,7 +111,7 @@ func (c *Conn) lentTurn(ctx context.Context, f *flow, app *App) bool {
 // says that it was poked, and is to look again.
 func (f *flow) take(ctx context.Context, pool *sync.Pool) (data []byte, errno syscall.Errno, err error) {
 	if f.parked != nil {
-		lent, n, errno, err := f.parked.take(ctx, &f.waiter, pool)
+		lent, n, errno, err := f.parked.recvLent(ctx, &f.waiter, pool)
 		if lent == nil || err != nil {
 			return nil, syscall.EAGAIN, err
 		}

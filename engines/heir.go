@@ -50,7 +50,7 @@ func (h *Heir) Conn(fd int) *Conn {
 // says so after one of them. The descriptor must not be non-blocking: the thread sleeps in accept(2), and of all that
 // do the kernel wakes one for each connection.
 func (h *Heir) Serve(fd int, app *App, over func() bool) {
-	ln := &Listener{&shared{hub: h.hub, fd: fd, addr: raw.LocalAddr(fd)}, h.count, nil}
+	ln := &Listener{shared: &shared{hub: h.hub, fd: fd, addr: raw.LocalAddr(fd)}, count: h.count}
 	for !over() {
 		h.idle.Store(true)
 		if h.hub.base.Err() != nil {

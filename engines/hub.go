@@ -24,7 +24,8 @@ type hub struct {
 	mu          sync.Mutex
 	first, last *Conn // open connections, oldest first, but for those in the tables of loops
 	loops       []*EventLoop
-	holders     int // the listeners, as one, and the open connections
+	lodge       *lodge // set before there are connections; nil is none
+	holders     int    // the listeners, as one, and the open connections
 	lastID      uint64
 	errors      int64
 	reasons     map[string]int64
@@ -102,10 +103,13 @@ func (h *hub) list(known bool) (all []*Conn) {
 	for c := h.first; c != nil; c = c.next {
 		all = append(all, c)
 	}
-	loops := h.loops
+	loops, lodge := h.loops, h.lodge
 	h.mu.Unlock()
-	if len(loops) == 0 {
+	if len(loops) == 0 && lodge == nil {
 		return all
+	}
+	if lodge != nil {
+		all = lodge.list(all, known)
 	}
 	for _, l := range loops {
 		all = l.list(all, known)
@@ -127,7 +131,11 @@ func (h *hub) stop() {
 	if h.stopFd >= 0 {
 		raw.Notify(h.stopFd)
 	}
+	lodge := h.lodge
 	h.mu.Unlock()
+	if lodge != nil {
+		lodge.stop()
+	}
 	for _, c := range h.list(true) {
 		c.poke()
 	}

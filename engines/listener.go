@@ -17,6 +17,7 @@ type Listener struct {
 	*shared
 	count *Counters
 	spare *spare // nil where connections need no wake-up
+	lodge *lodge // nil where connections do not rest, or do so in a loop
 }
 
 // shared is what the views of one listener share: each worker has its own counters.
@@ -49,7 +50,7 @@ func newListener(fd, stopFd int, cfg Config) *Listener {
 
 // listener is a listening descriptor that the hub knows.
 func (h *hub) listener(fd int, cfg Config, count *Counters) *Listener {
-	ln := &Listener{&shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count, nil}
+	ln := &Listener{shared: &shared{hub: h, fd: fd, addr: raw.LocalAddr(fd), cfg: cfg}, count: count}
 	ln.wait.fd, ln.wait.stop, ln.wait.count, ln.wait.base = fd, h.stopFd, count, h.base
 	if cfg.Proto == "udp" {
 		ln.socket = &Conn{fd: fd, count: count}
@@ -109,10 +110,20 @@ func (ln *Listener) Park() error {
 
 // Accept takes one connection, without waiting. EAGAIN is an empty queue, or a pause after the kernel had no
 // resources for another connection: Pause says how long. net.ErrClosed is the end.
-func (ln *Listener) Accept() (*Conn, error) { return ln.accept(nil) }
+func (ln *Listener) Accept() (*Conn, error) {
+	if ln.lodge != nil {
+		return ln.accept(ln.lodge)
+	}
+	return ln.accept(nil)
+}
 
-// accept is Accept for a loop, if there is one, that will have the connection.
-func (ln *Listener) accept(l *EventLoop) (*Conn, error) {
+// A keeper makes the Conns of those that it will have in its table.
+type keeper interface {
+	fresh(fd int, peer netip.AddrPort) *Conn
+}
+
+// accept is Accept for a keeper, if there is one.
+func (ln *Listener) accept(k keeper) (*Conn, error) {
 	if ln.Pause() > 0 {
 		return nil, syscall.EAGAIN
 	}
@@ -129,7 +140,7 @@ func (ln *Listener) accept(l *EventLoop) (*Conn, error) {
 		switch {
 		case errno == 0:
 			ln.back.reset()
-			c := ln.conn(l, fd, peer)
+			c := ln.conn(k, fd, peer)
 			if ln.path != "" {
 				c.odd.Store(&odd{proto: "unix", local: ln.Name(), peer: "unix:"}) // a client's socket has no name
 			}
@@ -147,9 +158,9 @@ func (ln *Listener) accept(l *EventLoop) (*Conn, error) {
 	return nil, syscall.EAGAIN
 }
 
-func (ln *Listener) conn(l *EventLoop, fd int, peer netip.AddrPort) *Conn {
-	if l != nil {
-		return l.fresh(fd, peer)
+func (ln *Listener) conn(k keeper, fd int, peer netip.AddrPort) *Conn {
+	if k != nil {
+		return k.fresh(fd, peer)
 	}
 	return &Conn{fd: fd, peer: peer, hub: ln.hub, count: ln.count}
 }

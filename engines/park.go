@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,19 +40,21 @@ func (p *parked) enter() bool {
 	}
 }
 
-// leave closes the descriptor after the last call that used it.
-func (p *parked) leave() {
-	if p.refs.Add(-1) == closedBit {
-		p.poller.Unwatch()
-		raw.CloseSlowly(int(p.fd))
-	}
-}
+func (p *parked) leave() { p.refs.Add(-1) }
 
-// close ends all waits, and closes once they have ended. It is called once.
+// close ends all waits, and then closes. It is called once.
 func (p *parked) close() {
-	p.refs.Add(closedBit + 1)
+	p.refs.Add(closedBit)
 	p.poller.CallOff()
-	p.leave()
+	for _, turn := range []*sync.Mutex{&p.in, &p.out} {
+		turn.Lock() // whoever waited has left
+		turn.Unlock()
+	}
+	for p.refs.Load() != closedBit {
+		runtime.Gosched() // somebody pokes
+	}
+	p.poller.Unwatch()
+	raw.CloseSlowly(int(p.fd))
 }
 
 // poke ends the waits that are going on, and lets the next one end at once.
@@ -80,17 +83,45 @@ func (p *parked) recv(ctx context.Context, w *waiter, buf []byte) (n int, errno 
 	return n, errno, ready != 0, err
 }
 
-// take is recv into a buffer of the pool's, which is taken only when there is something.
-func (p *parked) take(ctx context.Context, w *waiter, pool *sync.Pool) (lent *[]byte, n int, errno syscall.Errno, err error) {
+// recvLent is recv into a buffer of the pool's, which is taken only when there is something.
+func (p *parked) recvLent(ctx context.Context, w *waiter, pool *sync.Pool) (lent *[]byte, n int, errno syscall.Errno, err error) {
 	_, err = p.until(ctx, w, In, func() bool {
-		lent = lend(pool)
-		if n, errno = raw.Recv(int(p.fd), *lent, 0); errno == syscall.EAGAIN {
-			pool.Put(lent)
-			lent = nil
-		}
-		return errno != syscall.EAGAIN
+		lent, n, errno = p.recvNow(pool)
+		return lent != nil
 	})
 	return lent, n, errno, err
+}
+
+// recvNow receives what is there, if anything is.
+func (p *parked) recvNow(pool *sync.Pool) (lent *[]byte, n int, errno syscall.Errno) {
+	lent = lend(pool)
+	if n, errno = raw.Recv(int(p.fd), *lent, 0); errno == syscall.EAGAIN {
+		pool.Put(lent)
+		lent = nil
+	}
+	return lent, n, errno
+}
+
+// rest is recvLent for a connection that nobody has: only the end of the server and a list of its connections are looked for,
+// by the caller, when nothing has come.
+func (p *parked) rest(count *Counters, pool *sync.Pool) (lent *[]byte, n int, errno syscall.Errno) {
+	p.in.Lock()
+	defer p.in.Unlock()
+	if !p.enter() {
+		return nil, 0, 0
+	}
+	defer p.leave()
+	count.Syscalls.Add(1)
+	for p.poller.Ready(raw.Inward) {
+		if lent, n, errno = p.recvNow(pool); lent != nil {
+			count.Wakeups.Add(1)
+			break
+		}
+		if !p.poller.Wait(raw.Inward) {
+			break
+		}
+	}
+	return lent, n, errno
 }
 
 // until waits in one direction until try says that it has been of use. Nothing at all is a poke.
@@ -103,6 +134,8 @@ func (p *parked) until(ctx context.Context, w *waiter, want Interest, try func()
 	if err := w.over(ctx); err != nil {
 		return 0, err
 	}
+	turn.Lock()
+	defer turn.Unlock()
 	if !p.enter() {
 		return 0, net.ErrClosed
 	}
@@ -111,8 +144,6 @@ func (p *parked) until(ctx context.Context, w *waiter, want Interest, try func()
 		p.poller.Renew(direction)
 		return 0, nil
 	}
-	turn.Lock()
-	defer turn.Unlock()
 	w.count.Syscalls.Add(1)
 	// The poller tells of changes only, and forgets one that came before the wait began. So the kernel is asked first.
 	for p.poller.Ready(direction) {

@@ -56,8 +56,8 @@ func (l *EventLoop) rise(fd int, s *slot) *Conn {
 	return s.conn
 }
 
-// unfold gives a connection at rest a Conn; l.mu is held.
-func (s *slot) unfold(fd int, l *EventLoop, c *Conn) {
+// unfold gives a connection at rest a Conn; the table's lock is held.
+func (s *slot) unfold(fd int, l Loop, c *Conn) {
 	c.fd, c.id, c.peer = fd, s.id, netip.AddrPortFrom(netip.AddrFrom4(s.addr), s.port)
 	c.loop, c.armed = l, In
 	s.conn, s.id = c, 0
@@ -71,15 +71,15 @@ func (l *EventLoop) fold() {
 		}
 		s := l.slots.At(c.fd)
 		switch {
-		case s.conn == c && c.rests(l.opts.Edge):
-			s.conn, s.id, s.addr, s.port = nil, c.id, c.peer.Addr().As4(), c.peer.Port()
-		case s.conn != c && c.refs.Load() == closedBit && c.bare():
+		case s.conn == c && c.flow == nil && c.rests(l.opts.Edge):
+			s.keep(c)
+		case s.conn != c && c.refs.Load() == closedBit && c.flow == nil && c.bare():
 			c.refs.Store(0)
 			c.err, c.out = nil, nil
 		default:
 			continue
 		}
-		c.fd, c.state, c.armed, c.local = -1, 0, 0, nil
+		c.blank()
 		if len(l.idle) < mostIdle {
 			l.idle = append(l.idle, c)
 		}
@@ -87,15 +87,23 @@ func (l *EventLoop) fold() {
 	l.awake = l.awake[:0]
 }
 
+// keep is what has to be known of a connection at rest.
+func (s *slot) keep(c *Conn) {
+	s.conn, s.id, s.addr, s.port = nil, c.id, c.peer.Addr().As4(), c.peer.Port()
+}
+
+// blank makes a Conn nobody's.
+func (c *Conn) blank() { c.fd, c.state, c.armed, c.local = -1, 0, 0, nil }
+
 // rests says whether nothing has to be remembered of a connection but who it is.
 func (c *Conn) rests(edge bool) bool {
 	return c.state&^empty == 0 && (!edge || c.state&empty != 0) && c.armed == In && c.out == nil && c.err == nil &&
 		c.refs.Load() == 0 && c.bare() && c.peer.Addr().Is4()
 }
 
-// bare says whether a connection has nothing that was made for it alone.
+// bare says whether a connection has nothing, but for a flow, that was made for it alone.
 func (c *Conn) bare() bool {
-	return c.Data == nil && c.face == nil && c.flow == nil && c.odd.Load() == nil && !c.lingers.Load()
+	return c.Data == nil && c.face == nil && c.odd.Load() == nil && !c.lingers.Load()
 }
 
 // list adds the loop's open connections. Those at rest get a Conn for it, unless only known ones are asked for.

@@ -6,7 +6,7 @@ import "github.com/nsh-lab/nsh/internal/raw"
 func (ln *Listener) ForWorker(i int) *Listener {
 	ln.hub.mu.Lock()
 	defer ln.hub.mu.Unlock()
-	return &Listener{ln.shared, ln.hub.worker(i), nil}
+	return &Listener{shared: ln.shared, count: ln.hub.worker(i)}
 }
 
 // Another is a second listening socket on the same address, with a queue of its own, for worker i. The kernel spreads

@@ -73,7 +73,7 @@ func TestNoGarbage(t *testing.T) {
 
 func TestRest(t *testing.T) {
 	for _, m := range []engines.Model{epoll.Model(), edgy(), manned()} {
-		t.Run(m.Name, func(t *testing.T) { enginetest.RunRest(t, m) })
+		t.Run(m.Name, func(t *testing.T) { enginetest.RunRest(t, m, 100) })
 	}
 }
 

@@ -35,6 +35,8 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 	if ln.Datagrams() {
 		return datagrams(ctx, ln, app, &flows)
 	}
+	ln.Rest(&app)
+	done := func(error) { flows.Done() }
 	for {
 		c, err := ln.WaitAccept(ctx)
 		if err != nil {
@@ -48,7 +50,7 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 		engines.Go("a connection's goroutine", func() error {
 			engines.Flow(ctx, c, &app)
 			return nil
-		}, func(error) { flows.Done() })
+		}, done)
 	}
 }
 

@@ -16,6 +16,10 @@ func TestConformance(t *testing.T) {
 
 func TestShortage(t *testing.T) { enginetest.RunShortage(t, goroutine.Model()) }
 
+// TestRest: beside its stack a connection takes what the runtime knows of a goroutine, 480 bytes, and the function that it is
+// started with.
+func TestRest(t *testing.T) { enginetest.RunRest(t, goroutine.Model(), 800) }
+
 func TestDatagrams(t *testing.T) {
 	enginetest.RunDatagrams(t, enginetest.Promise{Linear: true, Events: true}, enginetest.StartDatagrams(goroutine.Model(), engines.Config{}))
 }

@@ -18,7 +18,7 @@ func TestShortage(t *testing.T) { enginetest.RunShortage(t, poll.Model()) }
 
 func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, poll.Model()) }
 
-func TestRest(t *testing.T) { enginetest.RunRest(t, poll.Model()) }
+func TestRest(t *testing.T) { enginetest.RunRest(t, poll.Model(), 100) }
 
 func TestDatagrams(t *testing.T) {
 	enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(poll.Model(), engines.Config{}))

@@ -18,7 +18,7 @@ func TestShortage(t *testing.T) { enginetest.RunShortage(t, selectmodel.Model())
 
 func TestNoGarbage(t *testing.T) { enginetest.RunNoGarbage(t, selectmodel.Model()) }
 
-func TestRest(t *testing.T) { enginetest.RunRest(t, selectmodel.Model()) }
+func TestRest(t *testing.T) { enginetest.RunRest(t, selectmodel.Model(), 100) }
 
 func TestDatagrams(t *testing.T) {
 	enginetest.RunDatagrams(t, enginetest.Promise{Events: true}, enginetest.StartDatagrams(selectmodel.Model(), engines.Config{}))

@@ -81,7 +81,7 @@ func TestNoGarbage(t *testing.T) {
 
 func TestRest(t *testing.T) {
 	available(t)
-	enginetest.RunRest(t, uring.Model())
+	enginetest.RunRest(t, uring.Model(), 100)
 }
 
 // TestNoCalls: strace sees neither accept nor recv nor send: the kernel does all three by itself.
