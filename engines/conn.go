@@ -2,6 +2,7 @@ package engines
 
 import (
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -195,6 +196,9 @@ func (c *Conn) Park() error {
 		return err
 	}
 	f.parked = p
+	if c.hub == nil {
+		runtime.SetFinalizer(p, (*parked).abandoned)
+	}
 	return nil
 }
 

@@ -57,6 +57,13 @@ func (p *parked) close() {
 	raw.CloseSlowly(int(p.fd))
 }
 
+// abandoned closes what the collector has found: a client's connection that was never closed, and that nobody has any more.
+func (p *parked) abandoned() {
+	if p.refs.Load()&closedBit == 0 {
+		p.close()
+	}
+}
+
 // poke ends the waits that are going on, and lets the next one end at once.
 func (p *parked) poke() {
 	if p.enter() {
