@@ -1,6 +1,7 @@
 package std
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -9,7 +10,11 @@ import (
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 )
 
+// TestMain also plays the suite's clients in another process.
 func TestMain(m *testing.M) {
+	if code, ok := enginetest.Dispatch(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	enginetest.ChildrenEndAtOnce()
 	plugintest.Main(m, All()...)
 }

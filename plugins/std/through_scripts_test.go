@@ -1,4 +1,4 @@
-package rows
+package std
 
 import (
 	"context"
@@ -14,7 +14,6 @@ import (
 	"github.com/nsh-lab/nsh/plugins"
 	"github.com/nsh-lab/nsh/plugins/plugintest"
 	"github.com/nsh-lab/nsh/plugins/server"
-	"github.com/nsh-lab/nsh/plugins/std"
 )
 
 // promises are what the models say of themselves, and the options their servers are started with.
@@ -41,7 +40,7 @@ var promises = []struct {
 func TestConformanceThroughScripts(t *testing.T) {
 	for _, p := range promises {
 		t.Run(p.model+p.options, func(t *testing.T) {
-			plugintest.NeedsModel(t, p.model, std.All()...)
+			plugintest.NeedsModel(t, p.model, All()...)
 			enginetest.Run(t, p.Promise, func(ctx context.Context, app engines.App) (enginetest.Running, error) {
 				return startScripted(ctx, fmt.Sprintf("model = %q, %s", p.model, p.options), app)
 			})
@@ -74,7 +73,7 @@ func (s *scripted) Stop() error {
 func startScripted(ctx context.Context, options string, app engines.App) (*scripted, error) {
 	s := &scripted{over: make(chan error, 1), hold: make(chan struct{})}
 	started := make(chan *server.Server, 1)
-	set, err := plugins.NewSet(append(std.All(), rowPlugin(app, s.hold, started))...)
+	set, err := plugins.NewSet(append(All(), rowPlugin(app, s.hold, started))...)
 	if err != nil {
 		return nil, err
 	}
