@@ -35,6 +35,9 @@ func (c Copy) Run(ctx context.Context, f func(app *App) error) error {
 	return f(&app)
 }
 
+// Isolated says whether Run makes an isolate.
+func (c Copy) Isolated() bool { return c.app.isolated() }
+
 func (a *App) isolated() bool { return a.Recipe != nil && a.Recipe.Isolate != nil }
 
 // suitsIsolates says why a model cannot run an App in isolates.

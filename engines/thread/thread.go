@@ -53,7 +53,11 @@ func (engine) Serve(ctx context.Context, ln *engines.Listener, app engines.App) 
 			ln.Refuse(c, "no isolate for the connection: "+err.Error())
 			continue
 		}
-		spare.For(int(threads.Add(1)))
+		if n := int(threads.Add(1)); !own.Isolated() {
+			spare.For(n)
+		} else {
+			spare.For(1) // isolates compute at the same time, and Go would keep a thread more for each processor
+		}
 		flows.Add(1)
 		engines.Go("a connection's thread", func() error {
 			// Never unlocked: the thread ends with the goroutine, as a thread of a C server would.
