@@ -48,6 +48,7 @@ func (p *parked) close() {
 	p.poller.CallOff()
 	for _, turn := range []*sync.Mutex{&p.in, &p.out} {
 		turn.Lock() // whoever waited has left
+		//lint:ignore SA2001 the next one in line is to find that it is over
 		turn.Unlock()
 	}
 	for p.refs.Load() != closedBit {

@@ -21,9 +21,9 @@ type census struct {
 }
 
 // slackThreads is how many more threads there may be than before: Go keeps threads that have nothing to do, and
-// makes one when a goroutine is in a system call for long, which on a busy machine is every one. It is less than there
-// are connections in any row that could leave a thread for each.
-const slackThreads = 30
+// makes one when a goroutine is in a system call for long, which on a busy machine is every one; the more processors the
+// scheduler has, the more. It is less than there are connections in any row that could leave a thread for each.
+const slackThreads = 60
 
 func takeCensus() census {
 	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0), len(children())}

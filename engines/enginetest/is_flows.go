@@ -62,7 +62,7 @@ func IsIterative(ctx context.Context, start Starter) error {
 
 // IsThread: each open connection has a task in /proc/self/task, which ends with it.
 func IsThread(ctx context.Context, start Starter) error {
-	const n = 100
+	const n = 150
 	return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
 		before := threads()
 		err := each(ctx, addr, n, func([]*net.TCPConn) error {

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { enginetest.Main(m, threadpool.Model()) }
 
 func TestConformance(t *testing.T) {
-	const threads = 64
+	const threads = 100
 	enginetest.Run(t, enginetest.Promise{Linear: true, Events: true, Crowd: threads, Is: enginetest.IsThreadPool(threads)},
 		enginetest.StartWith(threadpool.Model(), engines.Config{Options: engines.Options{Workers: threads}}))
 }

@@ -23,7 +23,7 @@ var promises = []struct {
 }{
 	{"iterative", "", enginetest.Promise{Linear: true, Events: true, Crowd: 1, Is: enginetest.IsIterative}},
 	{"thread", "", enginetest.Promise{Linear: true, Events: true, Crowd: 100, Is: enginetest.IsThread}},
-	{"threadpool", "workers = 50,", enginetest.Promise{Linear: true, Events: true, Crowd: 50, Is: enginetest.IsThreadPool(50)}},
+	{"threadpool", "workers = 100,", enginetest.Promise{Linear: true, Events: true, Crowd: 100, Is: enginetest.IsThreadPool(100)}},
 	{"select", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsSelect}},
 	{"poll", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsPoll}},
 	{"epoll", "", enginetest.Promise{Events: true, Crowd: 200, Is: enginetest.IsEpoll}},
