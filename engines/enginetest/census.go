@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A census is what this process holds of the kernel and of Go.
@@ -20,10 +23,10 @@ type census struct {
 	children    int
 }
 
-// slackThreads is how many more threads there may be than before: Go keeps threads that have nothing to do, and
-// makes one when a goroutine is in a system call for long, which on a busy machine is every one; the more processors the
-// scheduler has, the more. It is less than there are connections in any row that could leave a thread for each.
-const slackThreads = 60
+// slackThreads is how many more threads there may be than before, since Go makes one when a goroutine is in a system call for
+// long, which on a busy machine is every one. It is less than there are connections in any row that could leave a thread for
+// each.
+const slackThreads = 30
 
 func takeCensus() census {
 	return census{descriptors(), runtime.NumGoroutine(), threads(), runtime.GOMAXPROCS(0), len(children())}
@@ -65,8 +68,16 @@ func children() (pids []string) {
 	return pids
 }
 
-// threads counts this process's tasks.
-func threads() int {
+// threads counts this process's tasks, but for those that have nothing to do: Go keeps them, as many as its scheduler had
+// processors, each asleep on a futex of its own. A goroutine that is locked to such a thread is counted as one.
+func threads() (n int) {
+	idle := strconv.Itoa(unix.SYS_FUTEX) + " "
 	entries, _ := os.ReadDir("/proc/self/task")
-	return len(entries)
+	for _, e := range entries {
+		call, err := os.ReadFile("/proc/self/task/" + e.Name() + "/syscall")
+		if err != nil || !strings.HasPrefix(string(call), idle) {
+			n++
+		}
+	}
+	return n
 }

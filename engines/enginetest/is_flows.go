@@ -66,8 +66,11 @@ func IsThread(ctx context.Context, start Starter) error {
 	return with(ctx, start, Promise{Apart: true}.kit(true).echo(nil), func(s Running, addr string) error {
 		before := threads()
 		err := each(ctx, addr, n, func([]*net.TCPConn) error {
-			if more := threads() - before; more < n-slackThreads {
-				return fmt.Errorf("%d connections are open, and only %d tasks have come", n, more)
+			if err := until(ctx, 5*time.Second, "a task for each open connection", func() (string, bool) {
+				more := threads() - before
+				return fmt.Sprintf("%d connections, %d tasks more", n, more), more >= n-slackThreads
+			}); err != nil {
+				return err
 			}
 			if st := s.Stats(); st.Threads != n {
 				return fmt.Errorf("%d connections are open, and %d threads are counted", n, st.Threads)
