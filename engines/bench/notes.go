@@ -12,10 +12,12 @@ What is behind the figures, and what holds back those that are not reached:
   goroutines may look at, send on and close each connection at any time.
 - **uring** sends what a handler returns as a submission: 0.1 system calls a request. Sends by calls of their own cost
   1.2, and 1.3 to 1.4 × C's CPU.
-  With 10,000 connections C's own server on io_uring came to 1.0 × C epoll's CPU where this was measured, so that 0.88 was
-  out of reach there; on a quiet machine it was measured at 0.79 before.
+  With 10,000 connections C's own server on io_uring came to 0.94 × C epoll's CPU where this was measured, so that 0.88 was
+  out of reach there.
 - **A handler in Lua** keeps its flow, its Lua thread and its surroundings from one event to the next, and a connection
-  holds its own userdata: 0.3 to 1 µs an event. Made anew each time they were 2.7 µs.
+  holds its own userdata: 0.3 to 1 µs an event. Made anew each time they were 2.7 µs. With 1,000 connections it costs more,
+  half of C's CPU once more, on a quiet machine, too; why has not been found yet.
+- **asyncio** takes 34 µs a request where this was measured, and C's own epoll server 9: seven times is more than C reaches.
 - **thread, threadpool**: a request takes the two calls of C's. A thread sleeps in recv, and what has to wake it takes
   the socket out of its blocking mode and sends the thread a signal: the kernel makes the call again, and finds the mode.
   A wait in ppoll ahead of recv, as before, was 1.3 to 1.45 × C's CPU. What is left is Go's way into and out of a call
