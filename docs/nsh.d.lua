@@ -224,7 +224,7 @@ function client.open(options) end
 ---@field requests? number how many requests instead, answered or not
 ---@field rate? number requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there
 ---@field mode? any "echo" (as many bytes back as were sent), "churn" (the same, with a connection for each), "http" (GET on connections that stay open), or function(conn), called once for each connection
----@field behaviour? Behaviour clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, and is opened anew
+---@field behaviour? Behaviour clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, however long that takes, and is opened anew; for one that has no end, as silent, give seconds
 ---@field path? string what mode "http" asks for; "/" when absent
 ---@field timeout? number seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT
 ---@field threads? number how many threads drive the connections

@@ -101,37 +101,13 @@ func line(L *glua.LState) string {
 	return ""
 }
 
-// thread takes an idle Lua thread, or makes one. The baton is held.
-func (w *World) thread() *glua.LState {
-	if n := len(w.idle); n > 0 {
-		th := w.idle[n-1]
-		w.idle[n-1] = nil
-		w.idle = w.idle[:n-1]
-		return th
-	}
-	if w.mold == nil {
-		w.mold = w.moldOf(registrySize, registryGrowth, callStackSize)
-	}
-	return w.mold.thread()
-}
-
-const maxIdleThreads = 64
-
-func (w *World) putThread(th *glua.LState) {
-	if len(w.idle) < maxIdleThreads {
-		th.SetTop(0)
-		th.RemoveContext()
-		w.idle = append(w.idle, th)
-	}
-}
-
 // protect calls fn on a thread of its own and returns what it returns, or what it threw. The baton is held, and held
 // again after. handler, if any, sees the error before it is returned (xpcall).
 func (f *flow) protect(env *Env, fn glua.LValue, args []glua.LValue) (rets []glua.LValue, err *thrown) {
 	if f.depth >= maxNesting {
 		return nil, &thrown{value: glua.LString("stack overflow: calls nested " + fmt.Sprint(maxNesting) + " deep through Go (pcall, coroutine, callback)")}
 	}
-	th := f.w.thread()
+	th := f.w.threads.take(f.w)
 	e := *env
 	e.flow, e.th = f, th
 	th.SetContext(&e)
@@ -162,7 +138,7 @@ func (f *flow) protect(env *Env, fn glua.LValue, args []glua.LValue) (rets []glu
 			rets[i] = th.Get(i + 1)
 		}
 	}
-	f.w.putThread(th)
+	f.w.threads.put(th)
 	return rets, nil
 }
 

@@ -86,7 +86,7 @@ func (s *seat) call(fn glua.LValue, object any, args []Value) (ret glua.LValue, 
 	}
 	w := s.env.w
 	if s.th == nil {
-		s.th = w.thread()
+		s.th = w.threads.take(w)
 		s.env.th = s.th
 		s.th.SetContext(s.env)
 	}

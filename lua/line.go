@@ -55,7 +55,7 @@ func (e *Env) lineBegin(fn glua.LValue, object any) *thrown {
 	if err := e.Err(); err != nil {
 		return &thrown{value: glua.LString(err.Error())}
 	}
-	e.th = e.w.smallThread()
+	e.th = e.w.smallThreads.take(e.w)
 	e.th.SetContext(e)
 	e.flow.threads = append(e.flow.threads, e.th)
 	e.flow.depth++
@@ -83,7 +83,7 @@ func (cb Callback) lineEnded(env *Env, thrown *thrown) error {
 	}
 	_, err := cb.results(env, nil, thrown)
 	if thrown == nil && env.strand.at == f {
-		w.putSmallThread(env.th)
+		w.smallThreads.put(env.th)
 	}
 	w.baton.pass()
 	f.strand.Store(nil)
@@ -97,25 +97,3 @@ const (
 	smallGrowth    = 64
 	smallCallStack = 1016
 )
-
-// smallThread is thread for a handler.
-func (w *World) smallThread() *glua.LState {
-	if n := len(w.idleSmall); n > 0 {
-		th := w.idleSmall[n-1]
-		w.idleSmall[n-1] = nil
-		w.idleSmall = w.idleSmall[:n-1]
-		return th
-	}
-	if w.smallMold == nil {
-		w.smallMold = w.moldOf(smallRegistry, smallGrowth, smallCallStack)
-	}
-	return w.smallMold.thread()
-}
-
-func (w *World) putSmallThread(th *glua.LState) {
-	if len(w.idleSmall) < maxIdleThreads {
-		th.SetTop(0)
-		th.RemoveContext()
-		w.idleSmall = append(w.idleSmall, th)
-	}
-}

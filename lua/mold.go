@@ -70,3 +70,35 @@ func private(of reflect.Value, name string) reflect.Value {
 	f := of.FieldByName(name)
 	return reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem()
 }
+
+// A threadPool is Lua threads of one size: those that are idle, and the mold for more. The holder of the baton has it.
+type threadPool struct {
+	registers, growth, frames int
+	idle                      []*glua.LState
+	mold                      *mold // nil before the first
+}
+
+const maxIdleThreads = 64
+
+// take takes an idle one, or makes one.
+func (p *threadPool) take(w *World) *glua.LState {
+	if n := len(p.idle); n > 0 {
+		th := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		return th
+	}
+	if p.mold == nil {
+		p.mold = w.moldOf(p.registers, p.growth, p.frames)
+	}
+	return p.mold.thread()
+}
+
+// put takes one back that has done its work.
+func (p *threadPool) put(th *glua.LState) {
+	if len(p.idle) < maxIdleThreads {
+		th.SetTop(0)
+		th.RemoveContext()
+		p.idle = append(p.idle, th)
+	}
+}

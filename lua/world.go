@@ -41,18 +41,17 @@ type World struct {
 	errout *output
 
 	// These belong to the holder of the baton.
-	idle            []*glua.LState
-	idleSmall       []*glua.LState // for handlers
-	mold, smallMold *mold          // of these; nil before the first
-	types           map[reflect.Type]*typeInfo
-	bounds          map[*glua.LFunction]*bound
-	consts          map[*glua.LTable][]*Module // those whose constants are in a table
-	objects         objectTable
-	fiberID         int
-	loader          loader
-	input           *File // where io.read reads
-	output          *File // where io.write writes
-	stdFiles        map[string]*File
+	threads      threadPool
+	smallThreads threadPool // for handlers
+	types        map[reflect.Type]*typeInfo
+	bounds       map[*glua.LFunction]*bound
+	consts       map[*glua.LTable][]*Module // those whose constants are in a table
+	objects      objectTable
+	fiberID      int
+	loader       loader
+	input        *File // where io.read reads
+	output       *File // where io.write writes
+	stdFiles     map[string]*File
 
 	above    *World           // of an isolate: the world that it was made by
 	library  *library         // isolates share it
@@ -85,7 +84,9 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, library: &library{}, origins: &origins{}, sources: &sources{}, types: map[reflect.Type]*typeInfo{}, bounds: make(map[*glua.LFunction]*bound, usualFuncs),
 		consts: map[*glua.LTable][]*Module{}, objects: newObjectTable(), states: map[reflect.Type]any{},
-		fibers: map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
+		threads:      threadPool{registers: registrySize, growth: registryGrowth, frames: callStackSize},
+		smallThreads: threadPool{registers: smallRegistry, growth: smallGrowth, frames: smallCallStack},
+		fibers:       map[*Fiber]struct{}{}, coroutines: map[*coroutine]struct{}{}, runs: map[*strand]struct{}{},
 	}
 	if w.cfg.Stdout == nil {
 		w.cfg.Stdout = os.Stdout

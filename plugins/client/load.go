@@ -51,7 +51,7 @@ type loadOptions struct {
 	Requests *int64         `lua:"requests" min:"1" help:"how many requests instead, answered or not"`
 	Rate     *float64       `lua:"rate" help:"requests a second, whatever the answers do (an open loop); a closed loop when absent: the next request goes when the answer is there"`
 	Mode     lua.Value      `lua:"mode" help:"\"echo\" (as many bytes back as were sent), \"churn\" (the same, with a connection for each), \"http\" (GET on connections that stay open), or function(conn), called once for each connection"`
-	Behave   *Behaviour     `lua:"behaviour" help:"clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, and is opened anew"`
+	Behave   *Behaviour     `lua:"behaviour" help:"clients that misbehave, in place of a mode: each of n connections is opened, behaves so to its end, however long that takes, and is opened anew; for one that has no end, as silent, give seconds"`
 	Path     *string        `lua:"path" help:"what mode \"http\" asks for; \"/\" when absent"`
 	Timeout  time.Duration  `lua:"timeout" default:"5s" help:"seconds to wait for a connection, and for an answer; what takes longer counts as ETIMEDOUT"`
 	Threads  int            `lua:"threads" default:"1" min:"1" max:"64" help:"how many threads drive the connections"`
