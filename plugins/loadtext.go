@@ -18,25 +18,35 @@ func (l *Load) Show() any { return l.Drawing() }
 
 // Drawing is the summary.
 func (l *Load) Drawing() (d lua.Drawing) {
-	lines := []string{l.what(), l.how(), l.counts()}
-	for _, why := range l.Stopped {
-		lines = append(lines, "ended early: "+why)
-	}
+	text := l.sentences()
 	if l.Failed > 0 {
-		lines = append(lines, "errors     "+Codes(l.Errors))
+		text += show.Wrap(Codes(l.Errors), "errors     ", "           ", summaryWidth+1)
 	}
 	if l.Requests > 0 {
 		if len(l.BySecond) > 1 {
-			lines = append(lines, "by second  "+l.seconds())
+			text += "by second  " + l.seconds() + "\n"
 		}
-		lines = append(lines, l.latencies()...)
+		text += l.latencies()
 	}
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, "\n") {
-			d = append(d, []show.Run{{Text: part}})
-		}
+	for line := range strings.Lines(text) {
+		d = append(d, []show.Run{{Text: strings.TrimSuffix(line, "\n")}})
 	}
 	return append(d, l.bars()...)
+}
+
+// summaryWidth is how many columns a summary has, where its words allow that.
+const summaryWidth = 80
+
+// sentences say what the load was and how it went.
+func (l *Load) sentences() (text string) {
+	lines := append([]string{l.what(), l.how()}, l.counts()...)
+	for _, why := range l.Stopped {
+		lines = append(lines, "ended early: "+why)
+	}
+	for _, line := range lines {
+		text += show.Wrap(line, "", "  ", summaryWidth+1)
+	}
+	return text
 }
 
 // what says of what the load was made.
@@ -80,7 +90,8 @@ func (l *Load) how() string {
 	return "a closed and an open loop: latencies that say different things"
 }
 
-func (l *Load) counts() string {
+// counts are how many there were, and what to know of that, a line each.
+func (l *Load) counts() []string {
 	text := fmt.Sprintf("%s in %s: %.0f/s", plural64(l.Requests, "request"), Seconds(l.Seconds), l.Rate())
 	if l.BytesIn+l.BytesOut > 0 {
 		text += fmt.Sprintf(", %s/s out and %s/s in", size(float64(l.BytesOut)/l.Seconds), size(float64(l.BytesIn)/l.Seconds))
@@ -88,19 +99,21 @@ func (l *Load) counts() string {
 	if l.Failed == 0 {
 		text += ", no errors"
 	}
+	lines := []string{text}
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	if l.Answered < l.N && l.Requests > 0 && l.Mode != "function" && l.Mode != "behaviour" {
-		text += fmt.Sprintf("\nonly %d of the connections had an answer", l.Answered)
+		say("only %d of the connections had an answer", l.Answered)
 	}
 	if l.Threads > 0 && l.Used.CPU.Seconds() > 0.95*l.Seconds*float64(l.Threads) {
-		text += "\nthe load itself was busy all the time: it may be the limit (threads = n has more)"
+		say("the load was busy all the time: it may be the limit (threads = n has more)")
 	}
 	if l.Unsent > 0 {
-		text += fmt.Sprintf("\n%s due and not sent when it ended: no connection was free", plural64(l.Unsent, "request"))
+		say("%s due and not sent when it ended: no connection was free", plural64(l.Unsent, "request"))
 	}
 	if l.Unanswered > 0 && (l.Wanted != 0 || l.Mode == "function" || l.Mode == "behaviour") {
-		text += fmt.Sprintf("\n%s under way when it ended", plural64(l.Unanswered, "request"))
+		say("%s under way when it ended", plural64(l.Unanswered, "request"))
 	}
-	return text
+	return lines
 }
 
 // Codes are errors and how often each came, most frequent first.
@@ -123,12 +136,10 @@ func (l *Load) seconds() string {
 	return fmt.Sprintf("%d at least, %d in the middle, %d at most", whole[0], whole[len(whole)/2], whole[len(whole)-1])
 }
 
-func (l *Load) latencies() []string {
+func (l *Load) latencies() string {
 	p := func(name string, p float64) string { return name + " " + Seconds(l.Percentile(p)) }
-	return []string{
-		"latency    " + strings.Join([]string{p("p50", 50), p("p90", 90), p("p99", 99), p("p99.9", 99.9)}, "  "),
-		"           " + p("p99.99", 99.99) + "  max " + Seconds(l.Max()) + "  mean " + Seconds(l.Mean()),
-	}
+	return "latency    " + strings.Join([]string{p("p50", 50), p("p90", 90), p("p99", 99), p("p99.9", 99.9)}, "  ") +
+		"\n           " + p("p99.99", 99.99) + "  max " + Seconds(l.Max()) + "  mean " + Seconds(l.Mean()) + "\n"
 }
 
 // barWidth is how many columns the longest bar has, and maxBars how many bars are shown as fine as they are.

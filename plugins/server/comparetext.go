@@ -36,7 +36,7 @@ func (c *ModelCosts) text() string {
 	}
 	lines := aligned(table)
 	if len(table) > 1 {
-		lines = append(lines, wrapped(fmt.Sprintf(legend, connections), 80)...)
+		lines = append(lines, wrapped(fmt.Sprintf(legend, connections))...)
 	} else {
 		lines = nil
 	}
@@ -44,7 +44,7 @@ func (c *ModelCosts) text() string {
 		notes = append(notes, strings.Join(why[reason], ", ")+" did not run: "+reason)
 	}
 	for _, n := range notes {
-		lines = append(lines, wrapped(n, 80)...)
+		lines = append(lines, wrapped(n)...)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -124,17 +124,7 @@ func aligned(table [][]string) []string {
 	return lines
 }
 
-// wrapped breaks a text between words.
-func wrapped(text string, width int) (lines []string) {
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && show.Width(line)+1+show.Width(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
+// wrapped breaks a text between words, at 80 columns.
+func wrapped(text string) []string {
+	return strings.Split(strings.TrimSuffix(show.Wrap(text, "", "", 81), "\n"), "\n")
 }
