@@ -92,11 +92,11 @@ func firstLine(text []byte) string {
 
 // tools is what there is to measure with.
 type tools struct {
-	bin          string
-	python       string // "" is none
-	gevent       bool
-	strace       string
-	server, load int // the processors
+	bin               string
+	python            string // "" is none
+	gevent            bool
+	strace            string
+	server, generator int // the processors
 }
 
 // findTools prepares the namespace that it runs in, and says what is missing.
@@ -125,7 +125,7 @@ func findTools(bin string) (*tools, error) {
 	}
 	t.strace, _ = exec.LookPath("strace")
 	var err error
-	t.server, t.load, err = processors()
+	t.server, t.generator, err = processors()
 	if t.python == "" {
 		fmt.Println("left out: the peers in Python; there is no python3")
 	} else if !t.gevent {

@@ -66,7 +66,7 @@ func (t *tools) calls(o options, c contender, n int) (float64, error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	v, err := t.loaded("-n", strconv.Itoa(n), "-s", fmt.Sprint(o.seconds), "-w", "0", s.port)
+	seen, err := t.load("echo", n, o.seconds, 0, s)
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *tools) calls(o options, c contender, n int) (float64, error) {
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) == 2 && f[1] == "total" {
 			total, err := strconv.ParseFloat(f[0], 64)
-			return total / v["answered"], err
+			return total / seen[s.port].answered, err
 		}
 	}
 	return 0, fmt.Errorf("strace: %s", firstLine(says.Bytes()))

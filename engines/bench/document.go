@@ -34,9 +34,10 @@ package, netpoll, Python's select, epoll, threads, processes, asyncio and gevent
 
 Measured on %s.
 
-Each figure is the median of several measurements. For each a server is started anew and held to one processor, the load
-generator (engines/bench/c/load.c, one thread) to another, on the loopback of a network namespace of their own; the
-servers of a group take turns. 64 bytes go there and back, one request at a time on each connection. "CPU" is the
+Each figure is the median of several measurements. For each the servers of a group are started anew and held to one
+processor, the load generator (engines/bench/c/load.c, one thread each) to another, on the loopback of a network namespace
+of their own. They take turns of a tenth of a second, since a machine's mood may change by a third within a second; a turn's
+first tenth, in which a server wakes up, does not count. 64 bytes go there and back, one request at a time on each connection. "CPU" is the
 processor time of the server and its children, in µs a request (which is seconds for a million requests), user and
 system: a system call, of which an echo needs two, costs more than whatever the server's own code does. One load thread
 is busy at about 120,000 requests a second, so that requests a second tell fast servers apart no more; CPU does.

@@ -40,7 +40,7 @@ func (t *tools) hold(n int, port string) (*crowd, error) {
 		return nil, err
 	}
 	cmd.Stderr = os.Stderr
-	if err := startOn(cmd, t.load); err != nil {
+	if err := startOn(cmd, t.generator); err != nil {
 		return nil, err
 	}
 	c := &crowd{cmd, in}

@@ -5,9 +5,9 @@
 //	engines/bench/run --groups epoll,uring --cells 64,churn --rounds 9 --seconds 2
 //	engines/bench/run --write              docs/performance.md, too
 //
-// Each measurement is a fresh server, held to one processor, and the load generator (c/load.c), held to another, on the
-// loopback of a network namespace of their own. The servers of a group are measured in turn, A B C A B C, so that they
-// share the machine's moods; figures are medians, and are compared as ratios. Nothing here is part of go test.
+// For each measurement the servers of a group are started anew, held to one processor, and the load generator (c/load.c), held
+// to another, on the loopback of a network namespace of their own. They have turns of a tenth of a second, A B C A B C, so
+// that they share the machine's moods; figures are medians, and are compared as ratios. Nothing here is part of go test.
 package main
 
 import (
@@ -23,14 +23,14 @@ type options struct {
 	short, write, list   bool
 	groups, cells, parts string
 	rounds               int
-	seconds, warm        float64 // of a measurement, and before it
+	seconds, warm        float64 // of a measurement, and before each of its turns
 	tsv, from            string
 	bin                  string // where the built programs are; a folder of its own where it is not given
 	inside               bool   // the second start, in the namespace
 }
 
 func main() {
-	o := options{warm: 0.3}
+	o := options{warm: 0.1}
 	flag.BoolVar(&o.short, "short", false, "only see that everything builds and runs")
 	flag.BoolVar(&o.write, "write", false, "write docs/performance.md from the results")
 	flag.BoolVar(&o.list, "list", false, "list the groups and their servers")

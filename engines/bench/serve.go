@@ -86,26 +86,38 @@ func (r *running) stop() {
 	r.cmd.Wait()
 }
 
-// loaded runs the load generator and gives what it prints.
-func (t *tools) loaded(args ...string) (map[string]float64, error) {
+// loaded is what the load generator saw of a server.
+type loaded struct{ requests, seconds, errors, answered, cpu float64 }
+
+// load runs the load generator; of a server that failed it has nothing to say.
+func (t *tools) load(mode string, n int, seconds, warm float64, servers ...*running) (map[string]loaded, error) {
+	// A turn is long enough for some requests on each connection, and short beside the moods of the machine.
+	args := []string{"-m", mode, "-n", strconv.Itoa(n), "-s", fmt.Sprint(seconds), "-w", fmt.Sprint(warm),
+		"-t", fmt.Sprint(min(seconds, max(0.1, float64(n)*1e-4)))}
+	for _, s := range servers {
+		args = append(args, fmt.Sprintf("%s:%d", s.port, s.pid()))
+	}
 	var out, says bytes.Buffer
 	cmd := exec.Command(filepath.Join(t.bin, "c-load"), args...)
 	cmd.Stdout, cmd.Stderr = &out, &says
-	err := startOn(cmd, t.load)
+	err := startOn(cmd, t.generator)
 	if err == nil {
 		err = cmd.Wait()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w: %s", strings.Join(args, " "), err, says.String())
 	}
-	values := map[string]float64{}
+	all := map[string]loaded{}
 	for line := range strings.Lines(out.String()) {
-		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if values[name], err = strconv.ParseFloat(text, 64); err != nil {
-			return nil, fmt.Errorf("load said %q", line)
+		var port string
+		var l loaded
+		if n, _ := fmt.Sscan(line, &port, &l.requests, &l.seconds, &l.errors, &l.answered, &l.cpu); n == 6 {
+			all[port] = l
+		} else {
+			fmt.Println("load failed:", strings.TrimSpace(says.String()))
 		}
 	}
-	return values, nil
+	return all, nil
 }
 
 // churners is how many connections churn has at a time: few, so that a process for each is no crowd.
@@ -130,13 +142,11 @@ func measureLoad(t *tools, o options, groups []group, r *results) error {
 	for _, g := range groups {
 		for _, cell := range g.cells {
 			for round := range o.rounds {
-				for _, c := range g.servers {
-					if err := t.measure(o, g, cell, c, r); err != nil {
-						if round > 0 || o.short {
-							return err
-						}
-						fmt.Println("left out:", err)
+				if err := t.measure(o, g, cell, r); err != nil {
+					if round > 0 || o.short {
+						return err
 					}
+					fmt.Println("left out:", err)
 				}
 			}
 			fmt.Printf("%s %s:%s\n", g.name, cell, r.line(g, cell))
@@ -145,32 +155,49 @@ func measureLoad(t *tools, o options, groups []group, r *results) error {
 	return nil
 }
 
-// measure is one measurement.
-func (t *tools) measure(o options, g group, cell string, c contender, r *results) error {
-	n, ok := c.connections(cell)
-	if !ok {
-		return nil
+// measure is one measurement of each of a group's servers: all are started, and take turns.
+func (t *tools) measure(o options, g group, cell string, r *results) (err error) {
+	byConnections := map[int][]*running{}
+	names := map[*running]string{}
+	defer func() {
+		for s := range names {
+			s.stop()
+		}
+	}()
+	for _, c := range g.servers {
+		n, ok := c.connections(cell)
+		if !ok {
+			continue
+		}
+		s, problem := t.start(c, n)
+		if problem != nil {
+			err = errors.Join(err, problem)
+			continue
+		}
+		names[s] = c.name
+		byConnections[n] = append(byConnections[n], s)
 	}
-	s, err := t.start(c, n)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
 	mode := "echo"
 	if cell == "churn" {
 		mode = "churn"
 	}
-	v, err := t.loaded("-m", mode, "-n", strconv.Itoa(n), "-s", fmt.Sprint(o.seconds), "-w", fmt.Sprint(o.warm), "-p", strconv.Itoa(s.pid()), s.port)
-	if err == nil && v["requests"] == 0 {
-		err = errNothing
+	for n, servers := range byConnections {
+		seen, problem := t.load(mode, n, o.seconds, o.warm, servers...)
+		err = errors.Join(err, problem)
+		for _, s := range servers {
+			name, l := names[s], seen[s.port]
+			switch {
+			case problem != nil:
+			case l.requests == 0:
+				err = errors.Join(err, fmt.Errorf("%s, %s: %w", name, cell, errNothing))
+			default:
+				r.add(g.name, cell, name, "rate", l.requests/l.seconds)
+				r.add(g.name, cell, name, "cpu", l.cpu/l.requests*1e6)
+			}
+			if l.errors > 0 {
+				fmt.Printf("%s, %s: %.0f errors in %.0f requests\n", name, cell, l.errors, l.requests)
+			}
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s, %s: %w", c.name, cell, err)
-	}
-	r.add(g.name, cell, c.name, "rate", v["requests"]/v["seconds"])
-	r.add(g.name, cell, c.name, "cpu", v["cpu"]/v["requests"]*1e6)
-	if v["errors"] > 0 {
-		fmt.Printf("%s, %s: %.0f errors in %.0f requests\n", c.name, cell, v["errors"], v["requests"])
-	}
-	return nil
+	return err
 }

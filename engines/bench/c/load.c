@@ -1,14 +1,16 @@
 // A load generator for echo servers: one thread, one epoll descriptor, one request at a time on each connection.
 //
-//	load [-m echo|churn|idle] [-n connections] [-s seconds] [-w seconds] [-b bytes] [-a addresses] [-p pid] port
+//	load [-m echo|churn|idle] [-n connections] [-s seconds] [-w seconds] [-t seconds] [-b bytes] [-a addresses] port[:pid] ...
 //
 // echo opens n connections, and on each sends and waits for the answer, again and again. churn opens, sends, receives and
-// closes, n at a time. Both count what ends within -s seconds, after -w seconds that do not count. idle opens n
-// connections, has each answered once, says "ready", and holds them until its standard input ends.
+// closes, n at a time. Several servers take turns of -t seconds, each with n connections of its own, until each has had -s
+// seconds. What happens in the first -w seconds of each turn does not count: a server that was asleep wakes up meanwhile. A
+// turn ends when all that was sent is answered, so that a server whose turn it is not has nothing to do. idle opens n
+// connections to one server, has each answered once, says "ready", and holds them until its standard input ends.
 //
-// It prints requests, seconds, errors and answered (the requests that do not count, too), and for -p the processor time that the process pid and its descendants used
-// meanwhile; each is a name and a number on a line of its own. Connections come from -a addresses, 127.0.0.2 and on, so
-// that there are ports for all of them.
+// It prints, a line for each server: port, requests, seconds, errors, answered (the requests that do not count, too), and
+// the processor time that the process pid and its descendants used meanwhile; or port and 0 where that server failed.
+// Connections come from -a addresses, 127.0.0.2 and on, so that there are ports for all of them.
 //
 // "load up" brings the loopback interface of a new network namespace up, which takes a privilege there.
 #define _GNU_SOURCE
@@ -26,6 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,8 +41,8 @@ struct connection {
 
 static struct connection *conns;
 static char payload[MOST], answer[MOST];
-static int n = 64, size = 64, addresses = 8, port, ep, opened, churn;
-static long requests, answered, errors, next_address;
+static int n = 64, size = 64, addresses = 8, port, ep, opened, churn, resting;
+static long requests, errors, next_address;
 
 static void die(const char *what) {
 	perror(what);
@@ -142,12 +145,23 @@ static int ready(struct connection *c) {
 	return 1;
 }
 
-static void again(struct connection *c) {
-	if (churn) {
-		close(c->fd);
+static void request(struct connection *c) {
+	if (churn)
 		dial(c);
-	} else if (send(c->fd, payload, size, MSG_NOSIGNAL) != size)
+	else if (send(c->fd, payload, size, MSG_NOSIGNAL) != size)
 		failed(c);
+}
+
+static void rest(struct connection *c) {
+	resting++;
+	if (churn)
+		close(c->fd);
+}
+
+static void again(struct connection *c) {
+	if (churn)
+		close(c->fd);
+	request(c);
 }
 
 // turn waits once, and goes on with whatever is ready.
@@ -195,59 +209,141 @@ static int hold(void) {
 	return 0;
 }
 
+// A target is a server, and the child of this process that makes its requests: on a byte in go it has a turn, and says so in
+// done when that is over. A child for each, because the hard limit of descriptors is one process's.
+struct target {
+	int port, pid, go, done;
+	pid_t child;
+};
+
+// drain waits for what is still to be answered.
+static void drain(void) {
+	for (double deadline = now() + 20; resting < n;) {
+		turn(rest);
+		if (now() > deadline) {
+			fprintf(stderr, "load: no answer in 20 seconds\n");
+			exit(1);
+		}
+	}
+}
+
+// serve has the turns of one target, until go ends.
+static void serve(struct target *t, double warm, double length) {
+	double seconds = 0, cpu = 0;
+	long counted = 0, answered = 0, wrong = 0;
+	port = t->port;
+	if ((ep = epoll_create1(0)) < 0)
+		die("epoll_create1");
+	if (!churn)
+		open_all();
+	for (char c = 'd'; write(t->done, &c, 1) == 1 && read(t->go, &c, 1) == 1;) {
+		resting = 0;
+		for (int i = 0; i < n; i++)
+			request(&conns[i]);
+		for (double end = now() + warm; now() < end;)
+			turn(again);
+		answered += requests;
+		requests = errors = 0;
+		double before = t->pid ? used(t->pid) : 0, began = now(), time;
+		while ((time = now()) < began + length)
+			turn(again);
+		cpu += t->pid ? used(t->pid) - before : 0;
+		seconds += time - began;
+		counted += requests;
+		wrong += errors;
+		drain();
+	}
+	printf("%d %ld %.6f %ld %ld %.6f\n", t->port, counted, seconds, wrong, answered + requests, cpu);
+	fflush(stdout);
+	_exit(0);
+}
+
+static void begin(struct target *targets, int i, double warm, double length) {
+	struct target *t = &targets[i];
+	int go[2], done[2];
+	if (pipe(go) < 0 || pipe(done) < 0 || (t->child = fork()) < 0)
+		die("load");
+	if (t->child == 0) {
+		for (int k = 0; k < i; k++) { // or their children would not see the end of go
+			close(targets[k].go);
+			close(targets[k].done);
+		}
+		close(go[1]);
+		close(done[0]);
+		t->go = go[0];
+		t->done = done[1];
+		serve(t, warm, length);
+	}
+	close(go[0]);
+	close(done[1]);
+	t->go = go[1];
+	t->done = done[0];
+}
+
+// a_turn is 0 where the target is gone.
+static int a_turn(struct target *t) {
+	char c = 't';
+	return t->done >= 0 && write(t->go, &c, 1) == 1 && read(t->done, &c, 1) == 1;
+}
+
 int main(int argc, char **argv) {
 	const char *mode = "echo";
-	double seconds = 2, warm = 0.3;
-	int pid = 0, option;
+	double seconds = 2, warm = 0.1, length = 0.3;
+	int option;
 	if (argc == 2 && !strcmp(argv[1], "up"))
 		return up();
-	while ((option = getopt(argc, argv, "m:n:s:w:b:a:p:")) != -1) {
+	while ((option = getopt(argc, argv, "m:n:s:w:t:b:a:")) != -1) {
 		switch (option) {
 		case 'm': mode = optarg; break;
 		case 'n': n = atoi(optarg); break;
 		case 's': seconds = atof(optarg); break;
 		case 'w': warm = atof(optarg); break;
+		case 't': length = atof(optarg); break;
 		case 'b': size = atoi(optarg); break;
 		case 'a': addresses = atoi(optarg); break;
-		case 'p': pid = atoi(optarg); break;
 		default: return 2;
 		}
 	}
+	int count = argc - optind;
 	churn = !strcmp(mode, "churn");
-	if (optind != argc - 1 || n < 1 || size < 1 || size > MOST || addresses < 1) {
-		fprintf(stderr, "load [-m echo|churn|idle] [-n connections] [-s seconds] [-w seconds] [-b bytes] [-a addresses] [-p pid] port\n");
+	if (count < 1 || n < 1 || length <= 0 || size < 1 || size > MOST || addresses < 1) {
+		fprintf(stderr, "load [-m echo|churn|idle] [-n connections] [-s seconds] [-w seconds] [-t seconds] [-b bytes] [-a addresses] port[:pid] ...\n");
 		return 2;
 	}
-	port = atoi(argv[optind]);
 	struct rlimit files;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	signal(SIGPIPE, SIG_IGN);
 	memset(payload, 'x', sizeof payload);
 	conns = calloc(n, sizeof *conns);
-	ep = epoll_create1(0);
-	if (!conns || ep < 0)
+	struct target *targets = calloc(count, sizeof *targets);
+	if (!conns || !targets)
 		die("load");
-	if (!strcmp(mode, "idle"))
+	if (!strcmp(mode, "idle")) {
+		port = atoi(argv[optind]);
+		if ((ep = epoll_create1(0)) < 0)
+			die("epoll_create1");
 		return hold();
-	if (churn)
-		for (; opened < n; opened++)
-			dial(&conns[opened]);
-	else {
-		open_all();
-		for (int i = 0; i < n; i++)
-			again(&conns[i]);
 	}
-	for (double end = now() + warm; now() < end;)
-		turn(again);
-	answered = requests;
-	requests = errors = 0;
-	double cpu = pid ? used(pid) : 0, began = now(), end = began + seconds, t;
-	while ((t = now()) < end)
-		turn(again);
-	printf("requests %ld\nseconds %.6f\nerrors %ld\nanswered %ld\n", requests, t - began, errors, answered + requests);
-	if (pid)
-		printf("cpu %.6f\n", used(pid) - cpu);
+	for (int i = 0; i < count; i++) {
+		struct target *t = &targets[i];
+		char c;
+		if (sscanf(argv[optind + i], "%d:%d", &t->port, &t->pid) < 1)
+			return 2;
+		begin(targets, i, warm, length);
+		if (read(t->done, &c, 1) != 1)
+			t->done = -1;
+	}
+	for (double t = 0; t < seconds; t += length)
+		for (int i = 0; i < count; i++)
+			a_turn(&targets[i]);
+	for (int i = 0; i < count; i++) {
+		int status;
+		close(targets[i].go);
+		if (waitpid(targets[i].child, &status, 0) < 0 || status)
+			printf("%d 0\n", targets[i].port);
+	}
 	return 0;
 }
