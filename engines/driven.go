@@ -21,7 +21,10 @@ type driven struct {
 	adopted bool     // it has a fiber; the loop's lock is held
 	ready   Interest // the loop's thread has it
 
-	in, out atomic.Pointer[Fiber] // those that wait on the loop's thread
+	waits Interest // what fibers wait for; the same
+
+	in, out atomic.Pointer[Fiber] // those that wait on the loop's thread, or did last
+	busy    atomic.Bool           // there may be something in asked
 
 	mu    sync.Mutex
 	asked []*request // not finished yet
@@ -31,12 +34,14 @@ type driven struct {
 // told is news from the kernel. Only the loop calls it.
 func (d *driven) told(ready Interest) {
 	d.ready |= ready
-	d.serve(ready)
-	if f := d.in.Load(); f != nil && ready&(In|Gone) != 0 {
-		d.loop.resume(f)
+	if d.busy.Load() { // what is asked for from now on is tried when the loop visits
+		d.serve(ready)
 	}
-	if f := d.out.Load(); f != nil && ready&(Out|Gone) != 0 {
-		d.loop.resume(f)
+	if d.waits&In != 0 && ready&(In|Gone) != 0 {
+		d.loop.resume(d.in.Load())
+	}
+	if d.waits&Out != 0 && ready&(Out|Gone) != 0 {
+		d.loop.resume(d.out.Load())
 	}
 }
 
@@ -81,26 +86,34 @@ func (d *driven) mayTry(want Interest) bool {
 }
 
 // pause gives the thread to others until what is wanted may be ready, or somebody has poked. The calling goroutine is f.
-func (d *driven) pause(ctx context.Context, f *Fiber, w *waiter, want Interest) (err error) {
-	w.hook(w.side(want), ctx)
-	if want&In != 0 {
-		d.in.Store(f)
-	}
-	if want&Out != 0 {
-		d.out.Store(f)
-	}
-	if err = w.over(ctx); err == nil && !w.takePoke(want) {
-		f.Park()
-		w.takePoke(want)
-		err = w.over(ctx)
+// Whatever ends the wait for good pokes, so that only who was poked has to look whether something has.
+func (d *driven) pause(ctx context.Context, f *Fiber, w *waiter, want Interest) error {
+	if ctx != context.Context(f) { // its own context is the server's, whose end pokes everybody
+		w.hook(w.side(want), ctx)
 	}
 	if want&In != 0 {
-		d.in.Store(nil)
+		note(&d.in, f)
 	}
 	if want&Out != 0 {
-		d.out.Store(nil)
+		note(&d.out, f)
 	}
-	return err
+	if err := w.over(ctx); err != nil || w.takePoke(want) {
+		return err
+	}
+	d.waits |= want
+	f.Park()
+	d.waits &^= want
+	if w.takePoke(want) {
+		return w.over(ctx)
+	}
+	return nil
+}
+
+// note says who waits, or is about to. It stays: a fiber that is woken for nothing looks again.
+func note(who *atomic.Pointer[Fiber], f *Fiber) {
+	if who.Load() != f {
+		who.Store(f)
+	}
 }
 
 // takePoke says whether somebody has poked one who waits for want.
@@ -123,6 +136,24 @@ func (d *driven) incoming(ctx context.Context, f *Fiber, w *waiter) (some bool, 
 		err = w.over(ctx)
 	}
 	return d.ready&(In|Gone) != 0 && err == nil, err
+}
+
+// borrow is a buffer of the pool's for a fiber. Mostly it is the one that another fiber has just given back: the loop keeps
+// that, since a pool that threads share costs more.
+func (l *EventLoop) borrow(pool *sync.Pool) *[]byte {
+	if b := l.lent; b != nil && l.lentBy == pool {
+		l.lent = nil
+		return b
+	}
+	return lend(pool)
+}
+
+// restore gives a borrowed buffer back.
+func (l *EventLoop) restore(b *[]byte, pool *sync.Pool) {
+	if l.lent != nil {
+		l.lentBy.Put(l.lent)
+	}
+	l.lent, l.lentBy = b, pool
 }
 
 // recvNow receives on the loop's thread, and learns whether there may be more: less than was asked for was all, unless the

@@ -74,6 +74,8 @@ type EventLoop struct {
 	living    int            // how many those are
 	self      uintptr        // the goroutine that runs the loop
 	current   *Fiber         // the one that the loop has switched to; its thread has it
+	lent      *[]byte        // a buffer for the next fiber that receives
+	lentBy    *sync.Pool     // whose that is
 	running   atomic.Uintptr // the goroutine that runs on the loop's thread, the loop's or a fiber's; 0 is none
 
 	mu       sync.Mutex

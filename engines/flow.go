@@ -132,7 +132,8 @@ func (f *flow) take(ctx context.Context, pool *sync.Pool) (data []byte, errno sy
 
 // takeDriven is take on the thread of a loop, or beside it.
 func (f *flow) takeDriven(ctx context.Context, pool *sync.Pool) (data []byte, errno syscall.Errno, err error) {
-	d, self := f.driven, f.driven.fiber()
+	d := f.driven
+	self := d.fiber()
 	var some bool
 	if self != nil {
 		some, err = d.incoming(ctx, self, &f.waiter)
@@ -144,7 +145,11 @@ func (f *flow) takeDriven(ctx context.Context, pool *sync.Pool) (data []byte, er
 	if !some || err != nil {
 		return nil, syscall.EAGAIN, err
 	}
-	f.lent = lend(pool)
+	if self != nil {
+		f.lent = d.loop.borrow(pool)
+	} else {
+		f.lent = lend(pool)
+	}
 	n, errno := d.conn.recvNow(*f.lent)
 	if errno == syscall.EAGAIN {
 		f.giveBack(pool)
@@ -154,10 +159,15 @@ func (f *flow) takeDriven(ctx context.Context, pool *sync.Pool) (data []byte, er
 }
 
 func (f *flow) giveBack(pool *sync.Pool) {
-	if f.lent != nil {
+	switch {
+	case f.lent == nil:
+		return
+	case f.driven != nil && f.driven.loop.here():
+		f.driven.loop.restore(f.lent, pool)
+	default:
 		pool.Put(f.lent)
-		f.lent = nil
 	}
+	f.lent = nil
 }
 
 // waitTurn waits for what the connection's state asks for, and takes a turn.

@@ -67,6 +67,7 @@ func (d *driven) serve(ready Interest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.asked) == 0 {
+		d.busy.Store(false)
 		return
 	}
 	asked, pokes := d.asked, d.pokes
@@ -96,6 +97,7 @@ func (d *driven) ask(r *request) {
 	r.done = make(chan struct{}, 1)
 	d.mu.Lock()
 	d.asked = append(d.asked, r)
+	d.busy.Store(true)
 	d.mu.Unlock()
 	if d.loop.post(d.conn) {
 		return
