@@ -14,7 +14,8 @@ What is behind the figures, and what holds back those that are not reached:
   1.2, and 1.3 to 1.4 × C's CPU.
   With 10,000 connections C's own server on io_uring came to 0.94 × C epoll's CPU where this was measured, so that 0.88 was
   out of reach there: the kernel has 96 % of what nsh takes, and more than 99 % of what C takes. In C, sends that complete
-  without saying so (IOSQE_CQE_SKIP_SUCCESS), and buffers that are fewer and do not share lines of the cache, made no measurable difference.
+  without saying so (IOSQE_CQE_SKIP_SUCCESS), and fewer buffers that do not share lines of the cache, made no difference that
+  could be measured.
 - **A handler in Lua** keeps its flow, its Lua thread and its surroundings from one event to the next, and a connection
   holds its own userdata: 0.3 to 1 µs an event. Made anew each time they were 2.7 µs. With 1,000 connections it costs more,
   half of C's CPU once more, on a quiet machine, too; why has not been found yet.
@@ -35,8 +36,8 @@ What is behind the figures, and what holds back those that are not reached:
 - **coroutine**: a fiber is a goroutine to which the loop switches on its own thread (runtime coroswitch, by iter.Pull), and
   which makes its calls itself: two system calls a request, as in C, and a tenth more CPU. With
   1,000 connections it is more: the runtime's switch takes 0.1 µs with 64 and 0.5 with 1,000, whose stacks and goroutines no
-  longer fit the processor's nearer caches. The fields of a connection in the order of their use made none that can be measured. What
-  a handler waits for beside its connections is waited for by another goroutine. Before, fibers ran on other threads, and
+  longer fit the processor's nearer caches. The fields of a connection in the order of their use made no difference that
+  could be measured. What a handler waits for beside its connections is waited for by another goroutine. Before, fibers ran on other threads, and
   each request was handed over twice by Go's scheduler, at three times the CPU.
 - **Memory of a connection under an event loop**: one that says nothing is a row of 32 bytes in its loop's table, by
   descriptor, and what the way of waiting keeps (poll 12, uring 12); its Conn of 220 bytes is only made for a turn, unless
