@@ -34,11 +34,12 @@ type Poller interface {
 
 // An Event is what a Poller has to say of one descriptor.
 type Event struct {
-	Fd    int
-	Tag   uint32 // as given to Watch; 0 from pollers to which a descriptor is a number, whoever has it
-	Ready Interest
-	Done  *Completion // from a Completer: what it has done. It is the Completer's until it is recycled
-	conn  *Conn
+	Fd     int
+	Tag    uint32 // as given to Watch; 0 from pollers to which a descriptor is a number, whoever has it
+	Ready  Interest
+	Done   *Completion // from a Completer: what it has done. It is the Completer's until it is recycled
+	conn   *Conn
+	driven *driven // the connection's
 }
 
 // LoopOptions are what loops differ in beside their Poller.

@@ -90,7 +90,8 @@ func (l *EventLoop) wait(busy bool, pause time.Duration) (errno syscall.Errno) {
 	return errno
 }
 
-// own finds whose the events are.
+// own finds whose the events are, and looks at each of these connections once: so the processor fetches all of them at the
+// same time.
 func (l *EventLoop) own() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,20 +102,22 @@ func (l *EventLoop) own() {
 			l.sender.Sent(ev.Fd, ev.Tag)
 		}
 		if s := l.slots.At(ev.Fd); s != nil && (ev.Tag == 0 || ev.Tag == s.tag) {
-			ev.conn = l.rise(ev.Fd, s)
+			if ev.conn = l.rise(ev.Fd, s); ev.conn != nil {
+				ev.driven = ev.conn.driven
+			}
 		}
 	}
 }
 
 // dispatch handles one event. Its connection may have been closed by the turn of another one meanwhile.
 func (l *EventLoop) dispatch(ev *Event, app *App) {
-	c := ev.conn
-	ev.conn = nil
+	c, driven := ev.conn, ev.driven
+	ev.conn, ev.driven = nil, nil
 	switch {
 	case ev.Done != nil:
 		l.complete(ev, c, app)
-	case c != nil && c.driven != nil:
-		c.driven.told(ev.Ready)
+	case driven != nil:
+		driven.told(ev.Ready)
 	case c != nil:
 		l.turn(c, ev.Fd, ev.Ready, app)
 	case ev.Fd == l.ln.fd && l.ln.Datagrams():

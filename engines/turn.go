@@ -195,7 +195,7 @@ func (c *Conn) over() bool {
 // reads what it asked for is held up by TCP itself, and the server's memory stays bounded.
 func (c *Conn) want() (want Interest) {
 	queued := c.queued()
-	if c.state&(ended|closing) == 0 && queued < c.limit() {
+	if c.state&(ended|closing) == 0 && (queued == 0 || queued < c.limit()) {
 		want |= In
 	}
 	if queued > 0 && c.state&handed == 0 || c.state&hungry != 0 {

@@ -42,20 +42,15 @@ func (h *Handler) seat() *seat {
 	return &seat{flow: f, env: &e}
 }
 
-// Call takes the baton, calls the function with an object and more arguments, and gives the baton back. It gives the first
-// result.
-func (h *Handler) Call(object any, args ...Value) (Value, error) {
-	return h.CallOn(nil, object, args...)
-}
-
-// CallOn is Call from a goroutine that may be one that a host runs.
-func (h *Handler) CallOn(host Host, object any, args ...Value) (Value, error) {
+// CallOn takes the baton, calls the function with an object and, if it is given, an argument, and gives the baton back. It
+// gives the first result. The goroutine may be one that a host runs.
+func (h *Handler) CallOn(host Host, object Object, arg Value) (Value, error) {
 	s, w := h.seat(), h.cb.env.w
 	s.flow.host = host
 	strand := s.env.strand
 	s.flow.strand.Store(strand)
 	w.baton.take(s.flow.wait)
-	ret, thrown := s.call(h.cb.fn, object, args)
+	ret, thrown := s.call(h.cb.fn, object, arg)
 	fb := strand.handler
 	if fb != nil {
 		fb.end([]glua.LValue{ret}, thrown)
@@ -77,7 +72,7 @@ func (h *Handler) CallOn(host Host, object any, args ...Value) (Value, error) {
 }
 
 // call is flow.protect for one result and on a thread that is kept. The baton is held.
-func (s *seat) call(fn glua.LValue, object any, args []Value) (ret glua.LValue, err *thrown) {
+func (s *seat) call(fn glua.LValue, object Object, arg Value) (ret glua.LValue, err *thrown) {
 	ret = glua.LNil
 	select {
 	case <-s.env.done:
@@ -100,11 +95,17 @@ func (s *seat) call(fn glua.LValue, object any, args []Value) (ret glua.LValue, 
 		s.flow.threads, s.flow.depth = s.flow.threads[:0], 0
 	}()
 	th.Push(fn)
-	th.Push(w.toLua(object))
-	for _, a := range args {
-		th.Push(a.v)
+	if ud := object.self().of(w); ud != nil {
+		th.Push(ud)
+	} else {
+		th.Push(w.toLua(object))
 	}
-	th.Call(1+len(args), 1)
+	n := 1
+	if arg.v != nil {
+		th.Push(arg.v)
+		n++
+	}
+	th.Call(n, 1)
 	ret = th.Get(-1)
 	th.SetTop(0)
 	return ret, nil

@@ -89,8 +89,8 @@ func infoOf(ud *glua.LUserData) *typeInfo {
 
 // object is the userdata of a Go pointer.
 func (w *World) object(t *typeInfo, x any) glua.LValue {
-	if h, ok := x.(interface{ self() *Self }); ok {
-		if ud := h.self().in(w, t, x); ud != nil {
+	if o, ok := x.(Object); ok {
+		if ud := o.self().in(w, t, x); ud != nil {
 			return ud
 		}
 	}
@@ -110,25 +110,29 @@ func (w *World) object(t *typeInfo, x any) glua.LValue {
 // would otherwise have a table, a weak pointer and a cleanup for it. Another world that sees the same value, as an isolate
 // may, has it in its table.
 type Self struct {
-	ud atomic.Pointer[glua.LUserData]
+	world atomic.Pointer[World] // the first that has seen it, whose userdata it is
+	ud    glua.LUserData
 }
 
 func (s *Self) self() *Self { return s }
 
-// in is the userdata in a world; nil where another world was first.
+// An Object is a pointer to a Go type with a Self in it.
+type Object interface{ self() *Self }
+
+// in is the userdata in a world, whose baton is held; nil where another world was first.
 func (s *Self) in(w *World, t *typeInfo, x any) *glua.LUserData {
-	mt := w.meta(t)
-	ud := s.ud.Load()
-	if ud == nil {
-		ud = &glua.LUserData{Value: x, Metatable: mt}
-		if !s.ud.CompareAndSwap(nil, ud) {
-			ud = s.ud.Load()
-		}
+	if s.world.CompareAndSwap(nil, w) {
+		s.ud.Value, s.ud.Metatable = x, w.meta(t)
 	}
-	if ud.Metatable != glua.LValue(mt) {
+	return s.of(w)
+}
+
+// of is the userdata in a world that was the first to see the object; or nil.
+func (s *Self) of(w *World) *glua.LUserData {
+	if s.world.Load() != w {
 		return nil
 	}
-	return ud
+	return &s.ud
 }
 
 func (t *typeInfo) index(L *glua.LState) int {

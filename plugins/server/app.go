@@ -88,6 +88,16 @@ func connOf(c *engines.Conn, event bool) *plugins.Conn {
 	}).(*plugins.Conn)
 }
 
+// handled is connOf for a handler of events, whose Data holds what it has found.
+func handled(c *engines.Conn) *plugins.Conn {
+	p, ok := c.Data.(*plugins.Conn)
+	if !ok {
+		p = connOf(c, true)
+		c.Data = p
+	}
+	return p
+}
+
 // linear runs function(conn) once per connection, in a scope that ends with it.
 func (o *options) linear(env *lua.Env, model engines.Model, scope *lua.Scope) (engines.App, error) {
 	if !model.Linear {
@@ -141,11 +151,13 @@ func linearModels(env *lua.Env) []string {
 func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	ctx := scope.Context()
 	var app engines.App
-	reply := func(name string, cb lua.Callback) func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
+	reply := func(name string, cb lua.Callback) func(c *engines.Conn, arg lua.Value) ([]byte, error) {
 		h := cb.Under(within(cb, scope))
-		return func(c *engines.Conn, args ...lua.Value) ([]byte, error) {
-			out, err := h.CallOn(hostOf(c), connOf(c, true), args...)
-			warn.handler(ctx, err)
+		return func(c *engines.Conn, arg lua.Value) ([]byte, error) {
+			out, err := h.CallOn(hostOf(c), handled(c), arg)
+			if err != nil {
+				warn.handler(ctx, err)
+			}
 			if err != nil || out.IsNil() {
 				return nil, err
 			}
@@ -167,7 +179,7 @@ func (o *options) events(scope *lua.Scope, warn *reporter) engines.App {
 	}
 	if !o.OnOpen.IsNil() {
 		do := reply("on_open", o.OnOpen)
-		app.Open = func(c *engines.Conn) ([]byte, error) { return do(c) }
+		app.Open = func(c *engines.Conn) ([]byte, error) { return do(c, lua.Value{}) }
 	}
 	if !o.OnData.IsNil() {
 		do := reply("on_data", o.OnData)
