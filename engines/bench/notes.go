@@ -17,15 +17,22 @@ What is behind the figures, and what holds back those that are not reached:
   without saying so (IOSQE_CQE_SKIP_SUCCESS), and fewer buffers that do not share lines of the cache, made no difference that
   could be measured.
 - **A handler in Lua** keeps its flow, its Lua thread and its surroundings from one event to the next, and a connection
-  holds its own userdata: 0.3 to 1 µs an event. Made anew each time they were 2.7 µs. With 1,000 connections it costs more,
-  half of C's CPU once more, on a quiet machine, too; why has not been found yet.
+  holds its own userdata: 0.7 µs an event of the server's own time, half of it gopher-lua's call and the two pieces of memory
+  that Go makes of a string; and a server that is slower than the load has the kernel wake the load for each answer, which is
+  as much again. Made anew each time they were 2.7 µs. Measured one after the other 1,000 connections cost up to 1.5 × C's
+  CPU; in turns they cost what 64 cost. Fewer locks in a turn (two for four, and no references), and a string's head and bytes
+  in one piece of memory were tried and made no difference that could be measured.
 - **asyncio** takes 34 µs a request where this was measured, and C's own epoll server 9: seven times is more than C reaches.
 - **thread, threadpool**: a request takes the two calls of C's. A thread sleeps in recv, and what has to wake it takes
   the socket out of its blocking mode and sends the thread a signal: the kernel makes the call again, and finds the mode.
   A wait in ppoll ahead of recv, as before, was 1.3 to 1.45 × C's CPU. What is left is Go's way into and out of a call
-  that may block, 0.3 µs; its watchman, which takes the scheduler's processor from each thread that has kept it for 10 ms; and
-  the memory that all this touches in between. With fewer of these processors than threads a request costs up to a fifth more,
-  and with many more of them a garbage collection wakes threads by the dozen; so there are about as many as threads, and 256 at most.
+  that may block, 0.3 to 0.5 µs; its watchman, which takes a thread's processor at every look once the thread has gone
+  10 ms without a turn of the scheduler's, and one in a blocked call never has a turn: 2 to 3 % of the CPU with 64
+  connections, 6 to 7 % in the pool; and the memory that all this touches in between. With fewer processors than threads a
+  request costs up to a fifth more, and with many more of them a garbage collection wakes threads by the dozen; so there are
+  about as many as threads, and 256 at most. Ways past the watchman that were tried and were no faster in turns of a tenth
+  of a second: to give the processor back at once (1.20 × C's CPU where it was 1.11), and to take a turn of the scheduler's
+  at every eighth request (1.08 to 1.22 where it was 1.09 to 1.18).
 - **prefork**: the workers of a native handler are made by fork without exec and make the two calls of C's. Workers with Go in
   them, as Lua handlers need, cost 4 to 6 × C's CPU at 64 connections: the scheduler looks after every wait, in each of 64
   processes.
