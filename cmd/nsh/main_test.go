@@ -212,12 +212,16 @@ func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
 	text := `
 		local s = assert(server.start{model = arg[1], on_data = function(conn, data) return data end})
-		local crowd = client.open{to = s.addr, n = 250, timeout = 1} -- 128 wait in the kernel's queue, wherever the clients are
-		check(crowd.n < 250, "not all are open")
-		local before = s:stats()
-		local clock = os.clock()
-		fiber.sleep(0.5)
-		local after = s:stats()
+		local crowd, before, clock, after
+		for try = 1, 20 do -- where the clients took the last descriptors, nothing was left to be accepted
+			crowd = client.open{to = s.addr, n = 250, timeout = 1} -- 128 wait in the kernel's queue, wherever the clients are
+			check(crowd.n < 250, "not all are open")
+			before, clock = s:stats(), os.clock()
+			fiber.sleep(0.5)
+			after = s:stats()
+			if arg[1] == "iterative" or after.errors > 0 then break end
+			crowd:close()
+		end
 		check(os.clock() - clock < 0.25, ("waiting took %.3f s of the processor in half a second"):format(os.clock() - clock))
 		check(after.errors - before.errors < 100, after.errors - before.errors .. " errors in half a second")
 		check(arg[1] == "iterative" or after.errors > 0, "it is counted")
