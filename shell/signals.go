@@ -20,8 +20,9 @@ type guard struct {
 	mu     sync.Mutex
 	cancel func() // what Ctrl-C does; nil at the prompt
 	stop   func() // ends what runs now
-	typing func() // drops the line that is typed
+	typing func() // drops the line that is typed; nil where there is no prompt (yet)
 	hangUp func() // ends the waiting for a line
+	early  bool   // Ctrl-C came while nothing ran yet that it could end
 	code   int    // the exit code that a signal asked for; 0 is none
 }
 
@@ -29,7 +30,7 @@ type guard struct {
 const grace = 4 * time.Second
 
 func newGuard() *guard {
-	g := &guard{signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), restore: func() {}, typing: func() {}, hangUp: func() {}}
+	g := &guard{signals: make(chan os.Signal, 4), pipes: make(chan os.Signal, 1), restore: func() {}, hangUp: func() {}}
 	notify(g.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// With a handler, writing to a closed pipe is an error like any other, and the world ends in order. Ignoring the
 	// signal would do that, too, but programs that a script starts would inherit it.
@@ -57,15 +58,18 @@ func (g *guard) watch() {
 	}
 }
 
-// interrupt is Ctrl-C: it ends what runs, or the line that is typed, and never the prompt.
+// interrupt is Ctrl-C: it ends what runs, or is about to, or the line that is typed, and never the prompt.
 func (g *guard) interrupt() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cancel != nil {
+	switch {
+	case g.cancel != nil:
 		g.cancel()
-		return
+	case g.typing != nil:
+		g.typing()
+	default:
+		g.early = true
 	}
-	g.typing()
 }
 
 // end asks for the end with an exit code, and makes sure of it.
@@ -90,7 +94,8 @@ func (g *guard) running(cancel func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cancel, g.stop = cancel, cancel
-	if g.code != 0 && cancel != nil {
+	if cancel != nil && (g.code != 0 || g.early) {
+		g.early = false
 		cancel()
 	}
 }
@@ -100,13 +105,16 @@ func (g *guard) closing(hurry func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cancel, g.stop = hurry, nil
+	if g.early {
+		hurry()
+	}
 }
 
 // editing says how the prompt's waiting is ended, and how its terminal is restored.
 func (g *guard) editing(e lineEditor) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.typing, g.hangUp, g.restore = e.Interrupt, e.HangUp, e.Close
+	g.typing, g.hangUp, g.restore, g.early = e.Interrupt, e.HangUp, e.Close, false
 	if g.code != 0 {
 		e.HangUp()
 	}
