@@ -40,8 +40,10 @@ func EpollWaitRaw(ep int, events []EpollEvent, milliseconds int) (int, syscall.E
 
 // EpollWait waits as long as it takes (ordinary); -1 milliseconds is for ever.
 func EpollWait(ep int, events []EpollEvent, milliseconds int) (int, syscall.Errno) {
-	n, _, errno := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep),
+	enterWait()
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(milliseconds), 0, 0)
+	leaveWait()
 	return count(n, errno), errno
 }
 
@@ -49,14 +51,13 @@ func EpollWait(ep int, events []EpollEvent, milliseconds int) (int, syscall.Errn
 // epoll_pwait2, of Linux 5.11. An older kernel says ENOSYS.
 func EpollWaitFor(ep int, events []EpollEvent, limit time.Duration, brief bool) (int, syscall.Errno) {
 	ts := syscall.NsecToTimespec(int64(limit))
-	var n uintptr
-	var errno syscall.Errno
-	if brief {
-		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
-			uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
-	} else {
-		n, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
-			uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if !brief {
+		enterWait()
+	}
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(ep), uintptr(unsafe.Pointer(unsafe.SliceData(events))),
+		uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if !brief {
+		leaveWait()
 	}
 	return count(n, errno), errno
 }

@@ -29,8 +29,10 @@ func Poll(fds []PollFd, timeout time.Duration) (int, syscall.Errno) {
 		ts = syscall.NsecToTimespec(int64(timeout))
 		limit = unsafe.Pointer(&ts)
 	}
-	n, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))),
+	enterWait()
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(fds))),
 		uintptr(len(fds)), uintptr(limit), 0, 0, 0)
+	leaveWait()
 	return count(n, errno), errno
 }
 

@@ -49,6 +49,7 @@ func Recv(fd int, p []byte, flags int) (int, syscall.Errno) {
 
 // RecvWaiting waits until a socket that is not non-blocking has something, and receives it (ordinary). EINTR comes back.
 func RecvWaiting(fd int, p []byte) (int, syscall.Errno) {
+	attended()
 	n, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(pointer(p)), uintptr(len(p)), 0, 0, 0)
 	return count(n, errno), errno
 }
@@ -73,7 +74,9 @@ func Close(fd int) syscall.Errno {
 
 // CloseSlowly closes a descriptor whose close may block (ordinary).
 func CloseSlowly(fd int) syscall.Errno {
-	_, _, errno := syscall.Syscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
+	enterWait()
+	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
+	leaveWait()
 	return errno
 }
 

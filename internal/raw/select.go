@@ -55,7 +55,9 @@ func Select3(width int, read, write, except *FdSet, timeout time.Duration) (int,
 		ts = syscall.NsecToTimespec(int64(timeout))
 		limit = unsafe.Pointer(&ts)
 	}
-	n, _, errno := syscall.Syscall6(syscall.SYS_PSELECT6, uintptr(width), uintptr(unsafe.Pointer(read)),
+	enterWait()
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PSELECT6, uintptr(width), uintptr(unsafe.Pointer(read)),
 		uintptr(unsafe.Pointer(write)), uintptr(unsafe.Pointer(except)), uintptr(limit), 0)
+	leaveWait()
 	return count(n, errno), errno
 }

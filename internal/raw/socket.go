@@ -30,8 +30,10 @@ func Accept(fd int) (int, netip.AddrPort, syscall.Errno) {
 func AcceptWaiting(fd int) (int, netip.AddrPort, syscall.Errno) {
 	var sa syscall.RawSockaddrAny
 	size := uint32(unsafe.Sizeof(sa))
-	nfd, _, errno := syscall.Syscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+	enterWait()
+	nfd, _, errno := syscall.RawSyscall6(syscall.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
 		uintptr(unsafe.Pointer(&size)), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0, 0)
+	leaveWait()
 	if errno != 0 {
 		return -1, netip.AddrPort{}, errno
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/nsh-lab/nsh/internal/raw"
 	"golang.org/x/sys/unix"
 )
 
@@ -193,7 +194,7 @@ func (r *Ring) Enter(ordinary bool, limit time.Duration) syscall.Errno {
 	}
 	call := syscall.RawSyscall6
 	if ordinary {
-		call = syscall.Syscall6
+		call = raw.Call6
 	}
 	n, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(r.queued), want, flags, uintptr(arg), size)
 	runtime.KeepAlive(r)
