@@ -66,6 +66,8 @@ func throw(L *glua.LState) {
 			}
 			t.value = s
 		}
+	} else if s, ok := t.value.(glua.LString); ok {
+		t.value = glua.LString(named(L, string(s)))
 	}
 	panic(t)
 }

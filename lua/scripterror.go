@@ -116,7 +116,7 @@ var indexPattern = sync.OnceValue(func() *regexp.Regexp {
 // plainer says some of gopher-lua's messages as C Lua does.
 func plainer(m string) string {
 	m = strings.ReplaceAll(m, "attempt to call a non-function object", "attempt to call a value that is not a function")
-	return indexPattern().ReplaceAllString(m, "attempt to index a $1 value (field '$2')")
+	return indexPattern().ReplaceAllString(m, "attempt to index a $1 value with key '$2'")
 }
 
 func show1(e *ScriptError) string { return show.Escape(e.Error()) }

@@ -64,7 +64,7 @@ func TestPrivateWays(t *testing.T) {
 		{"--out=" + dir + "/made lab/seek.lua", "", 0, "world\t11\t11\nhello world\n", ""},
 		{"lab/write.lua", "", 1, "", "--out"},
 		{"--out nowhere/at/all lab/write.lua", "", 2, "", "nsh: --out nowhere/at/all: no such file or directory"},
-		{"lab/fails.lua", "", 1, "", "lab/wrong.lua:2: attempt to index a nil value (field 'x')\n  2 | return t.x\n"},
+		{"lab/fails.lua", "", 1, "", "lab/wrong.lua:2: attempt to index a nil value (local 't')\n  2 | return t.x\n    |        ^\n"},
 		{"lab/escape.lua", "", 0, "", ""},
 		{"--private -e print(os.getenv('HOME')~=nil) -e demo.allowed('192.0.2.1')", "", 0, "true\ntrue\n", ""},
 		{"-e os.execute('true') --private", "", 0, "0\n", ""},

@@ -152,7 +152,7 @@ s:stop()`, func(t *testing.T, w *plugintest.World, out string) {
 			count[line]++
 		}
 		for line, n := range map[string]int{"printed": 400, "from a fiber": 8, "written": 8, "to stderr": 8, "FAIL a check: saw false  (test.lua:8)": 1,
-			"handler: test.lua:9: attempt to index a nil value (field 'field')": 1} {
+			"handler: test.lua:9: attempt to index a nil value with key 'field'": 1} {
 			if count[line] != n {
 				t.Errorf("%q was printed %d times, not %d", line, count[line], n)
 			}

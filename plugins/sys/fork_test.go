@@ -120,7 +120,7 @@ raises("argument 2 (signal): a signal's number", sys.kill, 1, 99)`)
 		t.Error(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 2 || lines[0] != "before" || !strings.HasPrefix(lines[1], "child ") || !strings.Contains(lines[1], ": test.lua:") || !strings.HasSuffix(lines[1], "attempt to index a nil value (field 'y')") {
+	if len(lines) != 2 || lines[0] != "before" || !strings.HasPrefix(lines[1], "child ") || !strings.Contains(lines[1], ": test.lua:") || !strings.HasSuffix(lines[1], "attempt to index a nil value (local 'x')") {
 		t.Errorf("printed %q", out)
 	}
 	if w.Failures() != 0 {
