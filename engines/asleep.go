@@ -24,11 +24,15 @@ type sleeper struct {
 func (w *waiter) sleep(ctx context.Context, p []byte) (n int, errno syscall.Errno, ok bool, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	return w.sleepOn(raw.Thread(), ctx, p)
+	return w.sleepIn(raw.RecvWaiting, raw.Thread(), ctx, p)
 }
 
-// sleepOn is sleep on a thread that the goroutine is locked to.
+// sleepOn is sleep on a thread that the goroutine is locked to: one of many, as a rule.
 func (w *waiter) sleepOn(thread int32, ctx context.Context, p []byte) (n int, errno syscall.Errno, ok bool, err error) {
+	return w.sleepIn(raw.RecvAttended, thread, ctx, p)
+}
+
+func (w *waiter) sleepIn(recv func(int, []byte) (int, syscall.Errno), thread int32, ctx context.Context, p []byte) (n int, errno syscall.Errno, ok bool, err error) {
 	w.hook(&w.in, ctx)
 	w.asleep.thread.Store(thread)
 	defer w.asleep.thread.Store(0)
@@ -40,7 +44,7 @@ func (w *waiter) sleepOn(thread int32, ctx context.Context, p []byte) (n int, er
 			return 0, 0, false, nil
 		}
 		w.count.Syscalls.Add(1)
-		switch n, errno = raw.RecvWaiting(w.fd, p); errno {
+		switch n, errno = recv(w.fd, p); errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			raw.SetNonblock(w.fd, false) // as it was accepted, or somebody has poked

@@ -49,6 +49,14 @@ func Recv(fd int, p []byte, flags int) (int, syscall.Errno) {
 
 // RecvWaiting waits until a socket that is not non-blocking has something, and receives it (ordinary). EINTR comes back.
 func RecvWaiting(fd int, p []byte) (int, syscall.Errno) {
+	enterWait()
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(pointer(p)), uintptr(len(p)), 0, 0, 0)
+	leaveWait()
+	return count(n, errno), errno
+}
+
+// RecvAttended is RecvWaiting for one of many threads, which keeps its processor (see attended).
+func RecvAttended(fd int, p []byte) (int, syscall.Errno) {
 	attended()
 	n, _, errno := syscall.Syscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(pointer(p)), uintptr(len(p)), 0, 0, 0)
 	return count(n, errno), errno

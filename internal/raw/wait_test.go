@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ func TestStops(t *testing.T) {
 	rounds, _ := strconv.Atoi(os.Getenv("NSH_ROUNDS"))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(12))
 	waits := map[string]func(fd, ep int, p []byte) syscall.Errno{
-		"recv": func(fd, _ int, p []byte) syscall.Errno { _, errno := raw.RecvWaiting(fd, p); return errno },
+		"recv":           func(fd, _ int, p []byte) syscall.Errno { _, errno := raw.RecvWaiting(fd, p); return errno },
+		"recv, attended": func(fd, _ int, p []byte) syscall.Errno { _, errno := raw.RecvAttended(fd, p); return errno },
 		"poll": func(fd, _ int, _ []byte) syscall.Errno {
 			_, errno := raw.Poll([]raw.PollFd{{Fd: int32(fd), Events: raw.PollIn}}, -1)
 			return errno
@@ -50,7 +52,7 @@ func TestStops(t *testing.T) {
 					t.Errorf("%s: %v", name, errno)
 					return
 				}
-				if name != "recv" {
+				if !strings.HasPrefix(name, "recv") {
 					p[0] = 0
 					if n, _ := raw.Recv(b, p, 0); n == 0 {
 						continue
