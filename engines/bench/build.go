@@ -23,6 +23,11 @@ func outside(o options) error {
 	if err := build(bin); err != nil {
 		return err
 	}
+	if o.profile {
+		if err := buildProfiled(bin); err != nil {
+			return err
+		}
+	}
 	cmd := exec.Command("/proc/self/exe", append([]string{"--inside", "--bin", bin}, os.Args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -4,6 +4,7 @@
 //	engines/bench/run --short              does everything build and run? Less than a minute, and no figure worth reading
 //	engines/bench/run --groups epoll,uring --cells 64,churn --rounds 9 --seconds 2
 //	engines/bench/run --write              docs/performance.md, too
+//	engines/bench/run --profile            cmd/nsh/default.pgo, by which the go command builds nsh; nothing is measured
 //
 // For each measurement the servers of a group are started anew, held to one processor, and the load generator (c/load.c), held
 // to another, on the loopback of a network namespace of their own. They have turns of a tenth of a second, A B C A B C, so
@@ -21,6 +22,7 @@ import (
 // options are the command's flags.
 type options struct {
 	short, write, list   bool
+	profile              bool
 	groups, cells, parts string
 	rounds               int
 	seconds, warm        float64 // of a measurement, and before each of its turns
@@ -33,6 +35,7 @@ func main() {
 	o := options{warm: 0.1}
 	flag.BoolVar(&o.short, "short", false, "only see that everything builds and runs")
 	flag.BoolVar(&o.write, "write", false, "write docs/performance.md from the results")
+	flag.BoolVar(&o.profile, "profile", false, "measure nothing, and write cmd/nsh/default.pgo, by which nsh is built")
 	flag.BoolVar(&o.list, "list", false, "list the groups and their servers")
 	flag.StringVar(&o.groups, "groups", "", "only these, by name, separated by commas")
 	flag.StringVar(&o.cells, "cells", "", "only these: numbers of connections, and churn")
@@ -88,6 +91,9 @@ func run(o options) error {
 	t, err := findTools(o.bin)
 	if err != nil {
 		return err
+	}
+	if o.profile {
+		return writeProfile(t, 5*o.seconds)
 	}
 	groups, err := chosen(o, t)
 	if err != nil {

@@ -61,7 +61,15 @@ func (r *running) pid() int { return r.cmd.Process.Pid }
 // start starts a server for n connections and waits for its port.
 func (t *tools) start(c contender, n int) (*running, error) {
 	args := t.command(c, n)
-	r := &running{cmd: exec.Command(args[0], args[1:]...)}
+	r, err := t.startCommand(exec.Command(args[0], args[1:]...))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return r, nil
+}
+
+func (t *tools) startCommand(cmd *exec.Cmd) (*running, error) {
+	r := &running{cmd: cmd}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.Stderr = &r.says
 	out, err := r.cmd.StdoutPipe()
@@ -69,13 +77,13 @@ func (t *tools) start(c contender, n int) (*running, error) {
 		return nil, err
 	}
 	if err := startOn(r.cmd, t.server); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	r.port = strings.TrimSpace(line)
 	if _, wrong := strconv.Atoi(r.port); err != nil || wrong != nil {
 		r.stop()
-		return nil, fmt.Errorf("%s: no port but %q: %s", c.name, line, r.says.String())
+		return nil, fmt.Errorf("no port but %q: %s", line, r.says.String())
 	}
 	return r, nil
 }
