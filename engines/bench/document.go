@@ -31,6 +31,7 @@ package, netpoll, Python's select, epoll, threads, processes, asyncio and gevent
     engines/bench/run                     all of it, about an hour; a table, and each measurement in a file
     engines/bench/run --groups epoll      one group; --list names them, --help has the other options
     engines/bench/run --write             and this page, of the results
+    engines/bench/run --profile           cmd/nsh/default.pgo, by which nsh is built: after a change of what is often called
 
 Measured on %s.
 
