@@ -20,8 +20,8 @@ What is behind the figures, and what holds back those that are not reached:
   thread takes 3 % more CPU at 64 connections and 1.4 times as much at one, and is not done.
 - **uring** sends what a handler returns as a submission: 0.1 system calls a request. Sends by calls of their own cost
   1.2, and 1.3 to 1.4 × C's CPU.
-  With 10,000 connections C's own server on io_uring came to 0.94 × C epoll's CPU where this was measured, so that 0.88 was
-  out of reach there: the kernel has 96 % of what nsh takes, and more than 99 % of what C takes. In C, sends that complete
+  With 10,000 connections C's own server on io_uring came to 0.90 to 0.94 × C epoll's CPU where this was measured, so that 0.88
+  was out of reach there: the kernel has 96 % of what nsh takes, and more than 99 % of what C takes. In C, sends that complete
   without saying so (IOSQE_CQE_SKIP_SUCCESS), and fewer buffers that do not share lines of the cache, made no difference that
   could be measured.
 - **A handler in Lua** keeps its flow, its Lua thread and its surroundings from one event to the next, and a connection
@@ -40,7 +40,8 @@ What is behind the figures, and what holds back those that are not reached:
   request costs up to a fifth more, and with many more of them a garbage collection wakes threads by the dozen; so there are
   about as many as threads, and 256 at most. Ways past the watchman that were tried and were no faster in turns of a tenth
   of a second: to give the processor back at once (1.20 × C's CPU where it was 1.11), and to take a turn of the scheduler's
-  at every eighth request (1.08 to 1.22 where it was 1.09 to 1.18).
+  at every eighth request (1.08 to 1.22 where it was 1.09 to 1.18). The ratio is the hour's more than others' are: the same nsh
+  was measured at 1.07, 1.15 and 1.23 × C's CPU within two hours, and without its profile 4 % above each.
 - **prefork**: the workers of a native handler are made by fork without exec and make the two calls of C's. Workers with Go in
   them, as Lua handlers need, cost 4 to 6 × C's CPU at 64 connections: the scheduler looks after every wait, in each of 64
   processes.
