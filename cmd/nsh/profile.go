@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"runtime/pprof"
@@ -16,12 +17,10 @@ func init() {
 	if err != nil {
 		return
 	}
-	enough := make(chan os.Signal, 1)
-	signal.Notify(enough, syscall.SIGUSR1)
+	enough, _ := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
 	pprof.StartCPUProfile(f)
-	go func() {
-		<-enough
+	context.AfterFunc(enough, func() {
 		pprof.StopCPUProfile()
 		f.Close()
-	}()
+	})
 }
