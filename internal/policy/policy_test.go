@@ -26,7 +26,7 @@ type pkg struct {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Dir,Imports,TestImports,XTestImports,GoFiles", "./...")
+	cmd := exec.Command("go", "list", "-pgo=off", "-json=ImportPath,Doc,Dir,Imports,TestImports,XTestImports,GoFiles", "./...")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
@@ -64,6 +64,7 @@ var rooms = []room{
 	{"engines/prefork", []string{"golang.org/x/sys", "internal/", "engines", "engines/child"}, "models of processes share how a child is made"},
 	{"engines/crowd", []string{"golang.org/x/sys", "internal/", "engines", "engines/child"}, "what of a crowd does not fit here is held by children, made as a server's are"},
 	{"engines/handlers", []string{"golang.org/x/sys", "internal/", "engines"}, "native handlers know connections, not models"},
+	{"engines/bench/watched", []string{"shell", "plugins/std"}, "nsh as cmd/nsh makes it, with a profile beside"},
 	{"engines/*", []string{"golang.org/x/sys", "internal/", "engines"}, "a model never sees its siblings: what they share is in engines"},
 	{"engines", []string{"golang.org/x/sys", "internal/"}, "the contract knows no model"},
 	{"lua/show", nil, "laying out values needs nothing of nsh"},

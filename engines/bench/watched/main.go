@@ -1,21 +1,23 @@
-//go:build profile
-
+// Command watched is nsh that writes where it spent its time into the file NSH_PROFILE, from its start to SIGUSR1.
 package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/pprof"
 	"syscall"
+
+	"github.com/nsh-lab/nsh/plugins/std"
+	"github.com/nsh-lab/nsh/shell"
 )
 
-// With -tags profile nsh writes where it spent its time into the file NSH_PROFILE, from its start to SIGUSR1:
-// engines/bench/run --profile makes default.pgo of that.
-func init() {
+func main() {
 	f, err := os.Create(os.Getenv("NSH_PROFILE"))
 	if err != nil {
-		return
+		fmt.Fprintln(os.Stderr, "watched: NSH_PROFILE:", err)
+		os.Exit(2)
 	}
 	enough, _ := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
 	pprof.StartCPUProfile(f)
@@ -23,4 +25,5 @@ func init() {
 		pprof.StopCPUProfile()
 		f.Close()
 	})
+	os.Exit(shell.Main(std.All()...))
 }
