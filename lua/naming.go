@@ -48,7 +48,7 @@ func named(th *glua.LState, message string) string {
 		}
 		said = "attempt to index a " + kind + " value" + said
 	case op == glua.OP_TFORLOOP:
-		said = "attempt to call a " + c.kind(inst.a()) + " value: what 'for … in' takes is a function, such as pairs(t) gives"
+		said = "attempt to call a " + c.kind(inst.a()) + " value: 'for' takes an iterator, such as pairs(t)"
 	case op == glua.OP_CALL || op == glua.OP_TAILCALL:
 		said = "attempt to call a " + c.kind(inst.a()) + " value" + c.of(inst.a())
 	default:

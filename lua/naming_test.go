@@ -24,7 +24,7 @@ var inVain = []struct{ script, want string }{
 	{`local u local function f() u() end f()`, "attempt to call a nil value (upvalue 'u')"},
 	{`for i, v in ipairs{1} do v() end`, "attempt to call a number value (local 'v')"},
 	{`for i = 1, 2 do i.x = 1 end`, "attempt to index a number value (local 'i')"},
-	{`for k in {} do end`, "attempt to call a table value: what 'for … in' takes is a function, such as pairs(t) gives"},
+	{`for k in {} do end`, "attempt to call a table value: 'for' takes an iterator, such as pairs(t)"},
 	{`local r = nil; r = r.x`, "attempt to index a nil value (local 'r')"},
 	{`(function() end)().x = 1`, "attempt to index a nil value with key 'x'"},
 	{`(nil)()`, "attempt to call a nil value"},
